@@ -10,6 +10,7 @@
 //! **Not here.** Decisions. Those are in `call`, `acd` and `assist`.
 
 mod audio;
+mod content;
 mod event;
 mod ids;
 mod input;
@@ -17,6 +18,7 @@ mod text;
 mod time;
 
 pub use audio::*;
+pub use content::*;
 pub use event::*;
 pub use ids::*;
 pub use input::*;
