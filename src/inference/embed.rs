@@ -1,0 +1,63 @@
+//! Texts as vectors, for the dense half of the search and beside the intent classifier.
+//!
+//! Three backends: [`Bert`] (candle; BERT-family safetensors with `tokenizer.json` and
+//! `config.json`), [`Onnx`] (ONNX Runtime, loaded at run time), and [`Hashed`], which needs no file
+//! and is there from the first day. [`open`] takes the best that a folder offers.
+
+mod bert;
+mod hashed;
+mod onnx;
+mod tokens;
+
+pub use bert::Bert;
+pub use hashed::Hashed;
+pub use onnx::{Onnx, find_runtime};
+
+use crate::InferenceError;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a text is, for models that treat questions and passages differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextKind {
+    Query,
+    Passage,
+}
+
+/// Turns texts into vectors of length one. Safe to call from many threads; blocks while it
+/// computes, so call it off the async threads when the batch is large.
+pub trait Embedder: Send + Sync {
+    /// Name and version: vectors of different ids cannot be compared.
+    fn id(&self) -> &str;
+    fn dims(&self) -> usize;
+    /// Whether it was learned from data; hashed n-grams add nothing to an n-gram classifier.
+    fn learned(&self) -> bool;
+    /// One vector a text, in order, each of length one (or all zero for text with nothing in it).
+    fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError>;
+}
+
+/// The best embedder that a models folder offers: `model.onnx` where ONNX Runtime is found, then
+/// `model.safetensors`, else the hashed one. A folder that is there but broken is an error.
+pub fn open(dir: &Path) -> Result<Arc<dyn Embedder>, InferenceError> {
+    if dir.join("model.onnx").is_file() {
+        match Onnx::load(dir, None) {
+            Ok(onnx) => return Ok(Arc::new(onnx)),
+            Err(error @ InferenceError::Missing { .. }) => {
+                tracing::warn!(%error, "the ONNX encoder is passed over");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if dir.join("model.safetensors").is_file() {
+        return Ok(Arc::new(Bert::load(dir)?));
+    }
+    Ok(Arc::new(Hashed::default()))
+}
+
+/// Brings a vector to length one; zero stays zero.
+fn unit(row: &mut [f32]) {
+    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm > 1e-9 {
+        row.iter_mut().for_each(|v| *v /= norm);
+    }
+}

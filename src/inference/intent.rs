@@ -1,0 +1,393 @@
+//! Which of the house's intents a sentence is, with an explicit "none of these".
+//!
+//! Trained at start from the example sentences in `knowledge/intents/`, in seconds: word, word-pair
+//! and character n-gram features (Chinese through jieba), beside them the vector of an [`Embedder`]
+//! where a learned one is configured; multinomial logistic regression over them; then a calibration
+//! on held-out folds which turns margin, probability and the distance to the nearest example into
+//! "the share of such answers that are right". What is far from every example falls to `none`.
+
+mod content;
+mod train;
+
+pub use content::{IntentInfo, load_examples};
+
+use crate::embed::{Embedder, TextKind};
+use crate::gram::{self, Sparse, Vectorizer};
+use crate::linear::{Linear, Platt, softmax};
+use sidetone_types::{IntentId, IntentScore, Lang};
+use std::sync::Arc;
+
+/// One example sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntentExample {
+    pub intent: IntentId,
+    pub lang: Lang,
+    pub text: String,
+}
+
+/// The classifier. Immutable once trained; share it.
+pub struct IntentClassifier {
+    /// In-scope intents, then `none` when there were examples of it.
+    classes: Vec<IntentId>,
+    none: Option<usize>,
+    vectors: Vectorizer,
+    model: Linear,
+    nearest: Nearest,
+    /// "The best in-scope class is right", and "it is none of them".
+    right: Platt<FACTS>,
+    nothing: Platt<FACTS>,
+    embedder: Option<Arc<dyn Embedder>>,
+    dense: usize,
+}
+
+/// Facts the calibration looks at.
+const FACTS: usize = 6;
+/// Weight of the embedder's vector beside the n-grams'.
+const DENSE_WEIGHT: f32 = 1.5;
+
+/// One text as the model sees it.
+struct Seen {
+    x: Sparse,
+    /// Share of its features known from training.
+    known: f32,
+}
+
+impl IntentClassifier {
+    /// The intents it can answer with.
+    pub fn intents(&self) -> &[IntentId] {
+        &self.classes
+    }
+
+    /// All intents with calibrated scores (0..=1000), best first; `none` is among them. Scores sum
+    /// to about 1000. Empty text is `none`.
+    pub fn classify(&self, text: &str, lang: Lang) -> Vec<IntentScore> {
+        let began = std::time::Instant::now();
+        let out = self.score(text);
+        metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
+            .record(began.elapsed().as_secs_f64());
+        out
+    }
+
+    /// One answer for each thing asked ("…, and also …"). Parts that are none of these are dropped
+    /// unless nothing else is left.
+    pub fn classify_parts(&self, text: &str, lang: Lang) -> Vec<(String, Vec<IntentScore>)> {
+        let whole = vec![(text.to_owned(), self.classify(text, lang))];
+        let parts = split(text);
+        if parts.len() < 2 {
+            return whole;
+        }
+        let mut kept: Vec<(String, Vec<IntentScore>)> = Vec::new();
+        for part in parts {
+            let scores = self.classify(&part, lang);
+            let best = &scores[0];
+            let fresh = kept.iter().all(|(_, s)| s[0].intent != best.intent);
+            if !best.intent.is_none() && best.score >= 400 && fresh {
+                kept.push((part, scores));
+            }
+        }
+        if kept.len() < 2 { whole } else { kept }
+    }
+
+    fn score(&self, text: &str) -> Vec<IntentScore> {
+        let seen = self.see(text);
+        if seen.x.index.is_empty() {
+            return self.only_none();
+        }
+        let mut p = self.model.scores(&seen.x);
+        softmax(&mut p);
+        let near = self.nearest.find(&seen.x);
+        let (best, facts) = self.facts(&p, &seen, near);
+        let right = self.right.p(&facts);
+        let nothing = if self.none.is_some() {
+            self.nothing.p(&facts)
+        } else {
+            (1.0 - near.max(0.0)).powi(2)
+        };
+        self.share(&p, best, right, nothing)
+    }
+
+    /// Spreads the probability: the best class its calibrated share, the rest by the softmax and
+    /// the chance that it is nothing at all.
+    fn share(&self, p: &[f32], best: usize, right: f32, nothing: f32) -> Vec<IntentScore> {
+        let others: f32 = p
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != best && Some(*i) != self.none)
+            .map(|(_, v)| v)
+            .sum();
+        let weight_none = nothing.max(1e-4);
+        let weight_others = (others * (1.0 - nothing)).max(1e-4);
+        let rest = (1.0 - right) / (weight_none + weight_others);
+        let to_score = |v: f32| (v * 1000.0).round().clamp(0.0, 1000.0) as u16;
+        let mut out: Vec<IntentScore> = (0..p.len())
+            .filter(|i| Some(*i) != self.none)
+            .map(|i| {
+                let v = if i == best {
+                    right
+                } else {
+                    rest * weight_others * p[i] / others.max(1e-6)
+                };
+                IntentScore {
+                    intent: self.classes[i].clone(),
+                    score: to_score(v),
+                }
+            })
+            .collect();
+        out.push(IntentScore {
+            intent: IntentId::new(IntentId::NONE),
+            score: to_score(rest * weight_none),
+        });
+        out.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.intent.cmp(&b.intent)));
+        out
+    }
+
+    fn only_none(&self) -> Vec<IntentScore> {
+        let mut out = vec![IntentScore {
+            intent: IntentId::new(IntentId::NONE),
+            score: 1000,
+        }];
+        out.extend(
+            self.classes
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| Some(*i) != self.none)
+                .map(|(_, c)| IntentScore {
+                    intent: c.clone(),
+                    score: 0,
+                }),
+        );
+        out
+    }
+
+    /// The best in-scope class, and what the calibration looks at.
+    fn facts(&self, p: &[f32], seen: &Seen, near: f32) -> (usize, [f32; FACTS]) {
+        let mut best = 0;
+        let mut second = 0.0f32;
+        let mut top = -1.0f32;
+        for (i, &v) in p.iter().enumerate() {
+            if Some(i) == self.none {
+                continue;
+            }
+            if v > top {
+                (second, top, best) = (top.max(0.0), v, i);
+            } else if v > second {
+                second = v;
+            }
+        }
+        let none = self.none.map_or(0.0, |i| p[i]);
+        let logit = |v: f32| (v.clamp(1e-4, 1.0 - 1e-4) / (1.0 - v.clamp(1e-4, 1.0 - 1e-4))).ln();
+        (
+            best,
+            [1.0, logit(top), top - second, near, seen.known, logit(none)],
+        )
+    }
+
+    fn see(&self, text: &str) -> Seen {
+        let (mut x, known) = self.vectors.vector(&gram::features(text));
+        if let Some(embedder) = &self.embedder
+            && !x.index.is_empty()
+            && let Ok(rows) = embedder.embed(&[text], TextKind::Query)
+            && let Some(row) = rows.first().filter(|r| r.len() == self.dense)
+        {
+            let base = self.vectors.columns() as u32;
+            x.index.extend((0..row.len() as u32).map(|i| base + i));
+            x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
+        }
+        Seen { x, known }
+    }
+}
+
+/// Cuts a sentence at the words that begin a second request.
+pub fn split(text: &str) -> Vec<String> {
+    const MARKS: [&str; 12] = [
+        "还有就是",
+        "还有",
+        "另外",
+        "顺便",
+        "以及",
+        "再帮我",
+        " and also ",
+        " and then ",
+        " also ",
+        " as well as ",
+        " and can you ",
+        " plus ",
+    ];
+    let lower = text.to_lowercase();
+    // Offsets are only good in the original when lowering kept the lengths.
+    let hay = if lower.len() == text.len() {
+        lower
+    } else {
+        text.to_owned()
+    };
+    let mut cuts = vec![];
+    for mark in MARKS {
+        cuts.extend(hay.match_indices(mark).map(|(i, m)| (i, i + m.len())));
+    }
+    cuts.sort_unstable();
+    let mut out = Vec::new();
+    let mut from = 0;
+    for (start, end) in cuts {
+        if start >= from {
+            out.push(text[from..start].to_owned());
+            from = end;
+        }
+    }
+    out.push(text[from..].to_owned());
+    let clean = |t: &String| t.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    out.iter()
+        .map(clean)
+        .filter(|t| t.chars().count() >= 2)
+        .collect()
+}
+
+/// The training vectors by column, to find the nearest example.
+#[derive(Default)]
+struct Nearest {
+    /// For each column, the examples that have it and its value there.
+    postings: Vec<Vec<(u32, f32)>>,
+    examples: usize,
+}
+
+impl Nearest {
+    fn new<'a>(vectors: impl Iterator<Item = &'a Sparse>, columns: usize) -> Self {
+        let mut out = Self {
+            postings: vec![Vec::new(); columns],
+            examples: 0,
+        };
+        for x in vectors {
+            for (column, value) in x.iter().filter(|(c, _)| *c < columns) {
+                out.postings[column].push((out.examples as u32, value));
+            }
+            out.examples += 1;
+        }
+        out
+    }
+
+    /// Cosine to the nearest example, over the n-gram columns.
+    fn find(&self, x: &Sparse) -> f32 {
+        let mut sums = vec![0.0f32; self.examples];
+        for (column, value) in x.iter() {
+            for (example, v) in self.postings.get(column).into_iter().flatten() {
+                sums[*example as usize] += value * v;
+            }
+        }
+        sums.into_iter().fold(0.0, f32::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples() -> Vec<IntentExample> {
+        let rows = [
+            (
+                "bill",
+                Lang::En,
+                [
+                    "check my bill",
+                    "what do I owe this month",
+                    "how much is my bill",
+                    "bill please",
+                ],
+            ),
+            (
+                "bill",
+                Lang::Zh,
+                [
+                    "查一下账单",
+                    "我的账单多少钱",
+                    "这个月要还多少",
+                    "账单出来了吗",
+                ],
+            ),
+            (
+                "parcel",
+                Lang::En,
+                [
+                    "where is my parcel",
+                    "track my package",
+                    "has my parcel been sent",
+                    "when does my package come",
+                ],
+            ),
+            (
+                "parcel",
+                Lang::Zh,
+                [
+                    "我的快递到哪了",
+                    "查一下物流",
+                    "包裹什么时候到",
+                    "快递怎么还没到",
+                ],
+            ),
+            (
+                "none",
+                Lang::En,
+                [
+                    "how is the weather",
+                    "book me a flight",
+                    "tell me a joke",
+                    "who won the match",
+                ],
+            ),
+            (
+                "none",
+                Lang::Zh,
+                ["今天天气怎么样", "帮我订机票", "讲个笑话", "谁赢了比赛"],
+            ),
+        ];
+        let each = |(intent, lang, texts): (&str, Lang, [&str; 4])| {
+            texts.map(|text| IntentExample {
+                intent: intent.into(),
+                lang,
+                text: text.into(),
+            })
+        };
+        rows.into_iter().flat_map(each).collect()
+    }
+
+    #[test]
+    fn a_sentence_finds_its_intent_and_strange_ones_find_none() {
+        let c = IntentClassifier::train(&examples(), None, 7);
+        for (text, lang, want) in [
+            ("please check the bill", Lang::En, "bill"),
+            ("包裹到哪了", Lang::Zh, "parcel"),
+            ("weather in Rome", Lang::En, "none"),
+            ("", Lang::Zh, "none"),
+            ("zxqv", Lang::En, "none"),
+        ] {
+            let got = c.classify(text, lang);
+            assert_eq!(got[0].intent.as_str(), want, "{text}: {got:?}");
+            let sum: u32 = got.iter().map(|s| u32::from(s.score)).sum();
+            assert!((980..=1020).contains(&sum), "{sum}");
+        }
+    }
+
+    #[test]
+    fn the_same_examples_and_seed_give_the_same_scores() {
+        let (a, b) = (
+            IntentClassifier::train(&examples(), None, 3),
+            IntentClassifier::train(&examples(), None, 3),
+        );
+        assert_eq!(a.classify("账单", Lang::Zh), b.classify("账单", Lang::Zh));
+    }
+
+    #[test]
+    fn two_requests_are_two() {
+        assert_eq!(
+            split("查一下账单，还有我的快递到哪了"),
+            ["查一下账单", "我的快递到哪了"]
+        );
+        assert_eq!(
+            split("check my bill and also track my package"),
+            ["check my bill", "track my package"]
+        );
+        assert_eq!(split("check my bill").len(), 1);
+        let c = IntentClassifier::train(&examples(), None, 7);
+        let parts = c.classify_parts("查一下账单，另外我的快递到哪了", Lang::Zh);
+        let found: Vec<&str> = parts.iter().map(|p| p.1[0].intent.as_str()).collect();
+        assert_eq!(found, ["bill", "parcel"]);
+    }
+}

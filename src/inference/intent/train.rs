@@ -1,0 +1,183 @@
+//! Training: the model on everything, the calibration on what three other models had not seen.
+
+use super::{DENSE_WEIGHT, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
+use crate::embed::{Embedder, TextKind};
+use crate::gram::{self, Feature, Sparse, Vectorizer};
+use crate::linear::{Linear, Platt, Training, softmax};
+use sidetone_types::IntentId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const FOLDS: usize = 3;
+
+/// Everything training needs of the examples, computed once.
+struct Data {
+    features: Vec<Vec<Feature>>,
+    dense: Vec<Vec<f32>>,
+    labels: Vec<usize>,
+    classes: Vec<IntentId>,
+    none: Option<usize>,
+}
+
+impl IntentClassifier {
+    /// Trains on examples of both languages. The same examples and seed give the same classifier.
+    /// An embedder that fails is left out, with a warning.
+    pub fn train(
+        examples: &[IntentExample],
+        embedder: Option<Arc<dyn Embedder>>,
+        seed: u64,
+    ) -> Self {
+        let began = std::time::Instant::now();
+        let dense = embedder
+            .as_ref()
+            .and_then(|e| dense_rows(examples, e.as_ref()));
+        let embedder = embedder.filter(|_| dense.is_some());
+        let data = Data::new(examples, dense.unwrap_or_default());
+        let rows = held_out(&data, seed);
+        let right: Vec<_> = rows.iter().map(|r| (r.facts, r.right)).collect();
+        let nothing: Vec<_> = rows.iter().map(|r| (r.facts, r.nothing)).collect();
+        let all: Vec<usize> = (0..data.labels.len()).collect();
+        let mut out = fit(&data, &all, seed);
+        out.right = Platt::fit(&right);
+        out.nothing = Platt::fit(&nothing);
+        out.embedder = embedder;
+        tracing::info!(
+            examples = examples.len(),
+            intents = out.classes.len(),
+            held_out_right = rows.iter().filter(|r| r.right).count(),
+            took_ms = began.elapsed().as_millis() as u64,
+            "intent classifier trained"
+        );
+        out
+    }
+}
+
+impl Data {
+    fn new(examples: &[IntentExample], dense: Vec<Vec<f32>>) -> Self {
+        let mut number: BTreeMap<&IntentId, usize> = BTreeMap::new();
+        let mut classes = Vec::new();
+        let mut labels = Vec::with_capacity(examples.len());
+        for example in examples {
+            let next = classes.len();
+            let label = *number.entry(&example.intent).or_insert_with(|| {
+                classes.push(example.intent.clone());
+                next
+            });
+            labels.push(label);
+        }
+        let none = classes.iter().position(IntentId::is_none);
+        Self {
+            features: examples.iter().map(|e| gram::features(&e.text)).collect(),
+            dense,
+            labels,
+            classes,
+            none,
+        }
+    }
+
+    fn see(&self, vectors: &Vectorizer, i: usize) -> Seen {
+        let (mut x, known) = vectors.vector(&self.features[i]);
+        if let Some(row) = self.dense.get(i).filter(|_| !x.index.is_empty()) {
+            let base = vectors.columns() as u32;
+            x.index.extend((0..row.len() as u32).map(|c| base + c));
+            x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
+        }
+        Seen { x, known }
+    }
+}
+
+fn dense_rows(examples: &[IntentExample], embedder: &dyn Embedder) -> Option<Vec<Vec<f32>>> {
+    let mut out = Vec::with_capacity(examples.len());
+    for chunk in examples.chunks(32) {
+        let texts: Vec<&str> = chunk.iter().map(|e| e.text.as_str()).collect();
+        match embedder.embed(&texts, TextKind::Query) {
+            Ok(rows) => out.extend(rows),
+            Err(error) => {
+                tracing::warn!(%error, "the embedder failed; intents are trained without it");
+                return None;
+            }
+        }
+    }
+    Some(out)
+}
+
+/// A classifier of these examples, its calibration still blank.
+fn fit(data: &Data, which: &[usize], seed: u64) -> IntentClassifier {
+    let vectors = Vectorizer::fit(which.iter().map(|&i| data.features[i].as_slice()), 1);
+    let dense = data.dense.first().map_or(0, Vec::len);
+    let rows: Vec<(Sparse, usize)> = which
+        .iter()
+        .map(|&i| (data.see(&vectors, i).x, data.labels[i]))
+        .collect();
+    let columns = vectors.columns();
+    let how = Training {
+        // Small sets need more turns; large ones see each example often enough.
+        epochs: (60_000 / rows.len().max(1)).clamp(8, 30),
+        rate: 0.6,
+        decay: 0.0,
+        smoothing: 0.02,
+        seed,
+    };
+    let model = Linear::train(&rows, columns + dense, data.classes.len(), how);
+    let nearest = Nearest::new(rows.iter().map(|r| &r.0), columns);
+    IntentClassifier {
+        classes: data.classes.clone(),
+        none: data.none,
+        vectors,
+        model,
+        nearest,
+        right: Platt::fit(&[]),
+        nothing: Platt::fit(&[]),
+        embedder: None,
+        dense,
+    }
+}
+
+struct HeldOut {
+    facts: [f32; FACTS],
+    right: bool,
+    nothing: bool,
+}
+
+/// Facts of every example, from a model that has not seen it.
+fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
+    // The n-th example of each class goes to fold n mod 3, so that every fold knows every class.
+    let mut counts = vec![0usize; data.classes.len()];
+    let folds: Vec<usize> = data
+        .labels
+        .iter()
+        .map(|&label| {
+            counts[label] += 1;
+            counts[label] % FOLDS
+        })
+        .collect();
+    let one = |fold: usize| {
+        let others: Vec<usize> = (0..folds.len()).filter(|&i| folds[i] != fold).collect();
+        let model = fit(data, &others, seed);
+        (0..folds.len())
+            .filter(|&i| folds[i] == fold)
+            .map(|i| {
+                let seen = data.see(&model.vectors, i);
+                let mut p = model.model.scores(&seen.x);
+                softmax(&mut p);
+                let near = model.nearest.find(&seen.x);
+                let (best, facts) = model.facts(&p, &seen, near);
+                let label = data.labels[i];
+                HeldOut {
+                    facts,
+                    right: best == label,
+                    nothing: Some(label) == data.none,
+                }
+            })
+            .collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..FOLDS)
+            .map(|fold| scope.spawn(move || one(fold)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap_or_default())
+            .collect()
+    })
+}

@@ -1,0 +1,157 @@
+//! Voice activity of one leg: a score per frame, and the three-step level made of it.
+//!
+//! The score comes from `earshot` (a small recurrent network in Rust, weights inside), which wants
+//! 256 samples at a time while frames are 320: five steps fall on four frames, so the score of a
+//! frame is the highest of the steps that ended in it.
+
+use crate::pcm::level_dbov;
+use sidetone_types::Pcm;
+
+/// Voice activity of one leg. One instance a leg; frames in order.
+pub trait VoiceActivity: Send {
+    /// Score of this frame, 0..=1000: how sure it is that somebody speaks.
+    fn push(&mut self, pcm: &Pcm) -> u16;
+    /// Forgets the past, for a gap in the sound.
+    fn reset(&mut self);
+}
+
+/// `earshot` behind the trait. About 8 KiB a leg, no allocation per frame.
+pub struct Earshot {
+    detector: Box<earshot::Detector>,
+    rest: [i16; 256],
+    filled: usize,
+    last: u16,
+}
+
+impl Default for Earshot {
+    fn default() -> Self {
+        Self {
+            detector: Box::new(earshot::Detector::const_default()),
+            rest: [0; 256],
+            filled: 0,
+            last: 0,
+        }
+    }
+}
+
+impl VoiceActivity for Earshot {
+    fn push(&mut self, pcm: &Pcm) -> u16 {
+        let mut best = None;
+        for &sample in pcm {
+            self.rest[self.filled] = sample;
+            self.filled += 1;
+            if self.filled == self.rest.len() {
+                self.filled = 0;
+                let score = (self.detector.predict_i16(&self.rest).clamp(0.0, 1.0) * 1000.0) as u16;
+                best = Some(best.unwrap_or(0).max(score));
+            }
+        }
+        self.last = best.unwrap_or(self.last);
+        self.last
+    }
+
+    fn reset(&mut self) {
+        self.detector.reset();
+        self.filled = 0;
+        self.last = 0;
+    }
+}
+
+/// Thresholds of [`Level`].
+#[derive(Clone, Copy, Debug)]
+pub struct LevelConfig {
+    /// Score from which a frame counts as speech.
+    pub speech_min: u16,
+    /// Score under which a frame counts as silence.
+    pub silence_max: u16,
+    /// Frames of speech in the last `window` that make level 2.
+    pub rise_frames: u32,
+    pub window: u32,
+    /// Frames without speech before level 2 falls to 0.
+    pub fall_frames: u32,
+    /// Sound softer than this is never speech (echo, music from the other room), in dBov.
+    pub floor_dbov: f32,
+    /// Speech must also be this much louder than the line's own noise, in dB.
+    pub over_noise_db: f32,
+}
+
+impl Default for LevelConfig {
+    fn default() -> Self {
+        Self {
+            speech_min: 500,
+            silence_max: 250,
+            rise_frames: 3,
+            window: 5,
+            fall_frames: 6,
+            floor_dbov: -52.0,
+            over_noise_db: 6.0,
+        }
+    }
+}
+
+/// Turns scores into 0 silence, 1 unsure, 2 speech, with hysteresis, and speaks only on change
+/// (`CallInput::Voice`). Endpointing proper is `call`'s: this only removes flicker.
+#[derive(Clone, Debug)]
+pub struct Level {
+    config: LevelConfig,
+    now: u8,
+    /// One bit a frame, newest lowest: was it speech?
+    history: u32,
+    quiet: u32,
+    noise_dbov: f32,
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self::new(LevelConfig::default())
+    }
+}
+
+impl Level {
+    pub fn new(config: LevelConfig) -> Self {
+        Self {
+            config,
+            now: 0,
+            history: 0,
+            quiet: 0,
+            noise_dbov: -70.0,
+        }
+    }
+
+    /// The level now.
+    pub fn now(&self) -> u8 {
+        self.now
+    }
+
+    /// Takes a frame and its score; gives the new level when it changed.
+    pub fn push(&mut self, pcm: &Pcm, score: u16) -> Option<u8> {
+        let level = level_dbov(pcm);
+        self.follow_noise(level, score);
+        let loud =
+            level > self.config.floor_dbov && level > self.noise_dbov + self.config.over_noise_db;
+        let speech = score >= self.config.speech_min && loud;
+        let unsure = score >= self.config.silence_max && loud;
+        self.history = (self.history << 1) | u32::from(speech);
+        self.quiet = if speech { 0 } else { self.quiet + 1 };
+        let mask = (1u32 << self.config.window.min(31)) - 1;
+        let risen = (self.history & mask).count_ones() >= self.config.rise_frames;
+        let next = match self.now {
+            2 if self.quiet < self.config.fall_frames => 2,
+            _ if risen => 2,
+            _ if unsure => 1,
+            _ => 0,
+        };
+        let changed = next != self.now;
+        self.now = next;
+        changed.then_some(next)
+    }
+
+    /// The noise level follows down at once and up slowly (3 dB a second), and not during speech.
+    fn follow_noise(&mut self, level_dbov: f32, score: u16) {
+        if level_dbov < self.noise_dbov {
+            self.noise_dbov += (level_dbov - self.noise_dbov) * 0.2;
+        } else if score < self.config.silence_max {
+            self.noise_dbov = (self.noise_dbov + 0.06).min(level_dbov).min(-30.0);
+        }
+    }
+}
