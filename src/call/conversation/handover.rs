@@ -1,0 +1,287 @@
+//! The way to a person, and the talk with them.
+
+use super::Call;
+use super::state::*;
+use crate::policy::ms;
+use crate::request::{Enqueue, Request};
+use serde_json::Value as Json;
+use sidetone_types::*;
+
+impl Call {
+    /// A person is wanted, from wherever the conversation stands.
+    pub(super) fn to_person(&mut self, reason: &str) {
+        if self.phase != Phase::Assistant {
+            return;
+        }
+        let skills = self
+            .intent
+            .as_ref()
+            .map(|intent| skill_of(intent.as_str()))
+            .unwrap_or_default();
+        self.say(match reason {
+            "asked" => "to-person",
+            _ => "to-person-sorry",
+        });
+        self.hand_over(self.policy.queue.clone(), skills, reason);
+    }
+
+    /// Into a queue; out of hours a message is offered instead.
+    pub(super) fn hand_over(&mut self, queue: String, skills: Vec<String>, reason: &str) {
+        self.leave_flow("handed_over");
+        self.pending = None;
+        self.turn_ready = false;
+        self.due.clear();
+        self.later.clear();
+        if !self.open {
+            self.lines.clear();
+            self.nobody_there("closed");
+            return;
+        }
+        self.awaiting = Awaiting::Nothing;
+        self.phase = Phase::Waiting;
+        self.hand = Handover {
+            wanted: Some((queue.clone(), skills.clone(), reason.to_owned())),
+            ..Handover::default()
+        };
+        self.enqueue(queue, skills, reason, false);
+    }
+
+    fn enqueue(&mut self, queue: String, skills: Vec<String>, reason: &str, again: bool) {
+        let priority = match self.tier.as_str() {
+            "vip" => 2,
+            "gold" => 1,
+            _ => 0,
+        };
+        self.emit(EventKind::QueueEntered {
+            queue: QueueId::new(queue.clone()),
+            priority: priority + if again { 10 } else { 0 },
+            skills: skills.clone(),
+            reason: reason.to_owned(),
+        });
+        self.request(Request::Enqueue(Enqueue {
+            queue: QueueId::new(queue),
+            tier: self.tier.clone(),
+            skills,
+            lang: self.lang,
+            intent: self.intent.clone(),
+            reason: reason.to_owned(),
+            again,
+        }));
+    }
+
+    /// Nobody will come: say so, and offer to take a message.
+    fn nobody_there(&mut self, key: &str) {
+        self.phase = Phase::Assistant;
+        self.say(key);
+        let facts = self.facts();
+        if self.book.menu().closed_flow.is_some() {
+            self.question("offer-message", &facts, Awaiting::MessageOffer);
+        } else {
+            self.ask_more();
+        }
+    }
+
+    /// The flow that takes a message.
+    pub(super) fn take_message(&mut self) {
+        match self.book.menu().closed_flow.clone() {
+            Some(flow) => self.enter_flow(&flow),
+            None => self.ask_more(),
+        }
+    }
+
+    pub(super) fn on_queue_refused(&mut self, reason: &str) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.degrade(&format!("queue: {reason}"), "a message is offered");
+        self.hush();
+        self.open = false;
+        self.hand = Handover::default();
+        self.nobody_there("nobody-free");
+    }
+
+    pub(super) fn on_waiting(&mut self, position: u32, wait: Option<WaitRange>) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.hand.place = Some((position, wait));
+        if self.hand.announced.is_none() {
+            self.announce();
+        }
+    }
+
+    /// Tells the place and the expected wait, or honestly that it is not known.
+    fn announce(&mut self) {
+        let Some((position, wait)) = self.hand.place else {
+            return;
+        };
+        self.hand.announced = Some(self.now);
+        self.emit(EventKind::WaitAnnounced { position, wait });
+        let mut facts = self.facts();
+        let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
+        facts.insert("ahead".into(), Json::from(position.saturating_sub(1)));
+        facts.insert("known".into(), Json::from(wait.is_some()));
+        if let Some(wait) = wait {
+            facts.insert("low".into(), Json::from(minutes(wait.low_s)));
+            facts.insert("high".into(), Json::from(minutes(wait.high_s)));
+        }
+        self.say_with("wait-position", &facts);
+    }
+
+    pub(super) fn waiting_timer(&mut self) {
+        if self.waiting_deadline().is_some_and(|at| self.now >= at) {
+            self.announce();
+        }
+    }
+
+    pub(super) fn waiting_deadline(&self) -> Option<CallTime> {
+        let waiting = self.phase == Phase::Waiting && self.hand.offered.is_none();
+        let announced = self.hand.announced.filter(|_| waiting)?;
+        Some(announced + ms(self.policy.announce_every_ms))
+    }
+
+    pub(super) fn on_offered(&mut self, agent: AgentId) {
+        if self.phase == Phase::Waiting && self.hand.offered.as_ref() != Some(&agent) {
+            self.hand.offered = Some(agent.clone());
+            self.emit(EventKind::Offered { agent });
+        }
+    }
+
+    pub(super) fn on_offer_ended(&mut self, agent: AgentId, outcome: OfferOutcome) {
+        if self.hand.offered.as_ref() == Some(&agent) {
+            self.hand.offered = None;
+            self.emit(EventKind::OfferEnded { agent, outcome });
+        }
+    }
+
+    /// Somebody answers. An acceptance that comes when the caller no longer waits is hung up.
+    pub(super) fn on_accepted(&mut self, agent: AgentId, leg: LegId) {
+        if self.phase != Phase::Waiting || leg == LegId::CALLER {
+            if self
+                .hand
+                .agent
+                .as_ref()
+                .is_none_or(|(_, have)| *have != leg)
+                && leg != LegId::CALLER
+            {
+                self.request(Request::HangUp { leg });
+            }
+            return;
+        }
+        if let Some(offered) = self.hand.offered.take() {
+            let outcome = if offered == agent {
+                OfferOutcome::Accepted
+            } else {
+                OfferOutcome::Revoked
+            };
+            self.emit(EventKind::OfferEnded {
+                agent: offered,
+                outcome,
+            });
+        }
+        self.hush();
+        self.stop_music();
+        self.emit(EventKind::Answered {
+            agent: agent.clone(),
+            leg,
+        });
+        self.legs.insert(leg);
+        self.hand.agent = Some((agent, leg));
+        self.phase = Phase::Talking;
+        self.listen_to(leg);
+        self.request(Request::Bridge {
+            a: LegId::CALLER,
+            b: leg,
+        });
+    }
+
+    pub(super) fn on_click(&mut self, by: AgentId, action: AgentAction) {
+        match action {
+            AgentAction::Card { card, action, text } => self.emit(EventKind::CardTaken {
+                card,
+                action,
+                text,
+                by,
+            }),
+            AgentAction::Summary { sentences } => {
+                self.emit(EventKind::SummaryEdited { sentences, by });
+            }
+            AgentAction::Ticket { ticket } => self.emit(EventKind::TicketCreated { ticket, by }),
+            AgentAction::WrapUp { disposition } => self.wrap_up_done(by, disposition),
+            AgentAction::Hold { on } => self.hold(&by, on),
+            AgentAction::Mute { on } => {
+                if let Some(leg) = self.leg_of(&by) {
+                    self.emit(EventKind::Muted { leg, on });
+                    self.request(Request::Mute { leg, on });
+                }
+            }
+            AgentAction::Key { key } => {
+                let is_key = matches!(key, '0'..='9' | '*' | '#' | 'A'..='D');
+                if let Some(leg) = self.leg_of(&by).filter(|_| is_key) {
+                    self.emit(EventKind::KeyPressed {
+                        leg,
+                        key: Masked::authored(key),
+                    });
+                    self.request(Request::SendKey {
+                        leg: LegId::CALLER,
+                        key,
+                    });
+                }
+            }
+            AgentAction::HangUp => {
+                if self.leg_of(&by).is_some() {
+                    self.end_call(EndReason::AgentHungUp);
+                }
+            }
+        }
+    }
+
+    /// The leg of an agent who talks in this call.
+    fn leg_of(&self, agent: &AgentId) -> Option<LegId> {
+        let (have, leg) = self
+            .hand
+            .agent
+            .as_ref()
+            .filter(|_| self.phase == Phase::Talking)?;
+        (have == agent).then_some(*leg)
+    }
+
+    fn hold(&mut self, by: &AgentId, on: bool) {
+        let Some(leg) = self.leg_of(by).filter(|_| self.hand.held != on) else {
+            return;
+        };
+        self.hand.held = on;
+        self.emit(if on {
+            EventKind::HoldStarted { by: leg }
+        } else {
+            EventKind::HoldEnded { by: leg }
+        });
+        self.request(Request::Hold { on });
+    }
+
+    /// The agent's line failed in mid-talk: the caller is told and goes ahead of everybody.
+    pub(super) fn agent_lost(&mut self) {
+        self.request(Request::Unbridge);
+        let (queue, skills, _) = self
+            .hand
+            .wanted
+            .clone()
+            .unwrap_or_else(|| (self.policy.queue.clone(), Vec::new(), String::new()));
+        let wanted = self.hand.wanted.clone();
+        self.hand = Handover {
+            wanted,
+            ..Handover::default()
+        };
+        self.phase = Phase::Waiting;
+        self.say("agent-lost");
+        self.enqueue(queue, skills, "agent_lost", true);
+    }
+}
+
+/// The skill that a kind of wish asks for: the part of the intent before the dash.
+fn skill_of(intent: &str) -> Vec<String> {
+    match intent.split('-').next().unwrap_or("") {
+        "complaint" => vec!["complaint".into()],
+        _ => Vec::new(),
+    }
+}

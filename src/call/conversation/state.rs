@@ -1,0 +1,183 @@
+//! What a call remembers.
+
+use crate::endpoint::Ear;
+use crate::speak::Facts;
+use serde_json::Value as Json;
+use sidetone_types::*;
+use std::collections::BTreeMap;
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// `Start` has not come.
+    Before,
+    Assistant,
+    /// In a queue, also while an agent's page rings.
+    Waiting,
+    /// Caller and agent talk, or the caller is on hold.
+    Talking,
+    /// Speech is over; the agent finishes their work.
+    WrapUp,
+    /// Speech is over and nobody wraps up; late facts are still taken.
+    Ended,
+    Over,
+}
+
+/// What the caller's next words or keys are an answer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Awaiting {
+    /// The assistant is at work, or says goodbye.
+    Nothing,
+    /// "How can I help?"
+    Request,
+    /// The keypad menu was read out.
+    Menu,
+    /// "You'd like to …, is that right?"
+    IntentConfirm(IntentId),
+    /// "Does that answer it?"
+    Helped,
+    /// "Shall I put you through?"
+    PersonOffer,
+    /// "Nobody is here. Shall I take a message?"
+    MessageOffer,
+    /// "You also mentioned …, shall I do that?"
+    NextOffer(IntentId),
+    /// "Anything else?"
+    More,
+    /// The `ask` step that the flow stands on.
+    Slot,
+    /// The value of that step was read back.
+    ReadBack,
+    /// The `choose` step that the flow stands on.
+    Choice,
+}
+
+impl Awaiting {
+    /// Whether the question is answered by yes or no.
+    pub fn is_yes_no(&self) -> bool {
+        matches!(
+            self,
+            Self::IntentConfirm(_)
+                | Self::Helped
+                | Self::PersonOffer
+                | Self::MessageOffer
+                | Self::NextOffer(_)
+                | Self::More
+                | Self::ReadBack
+        )
+    }
+}
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub key: String,
+    pub text: String,
+    pub lang: Lang,
+    pub bargeable: bool,
+}
+
+/// A prompt that is out.
+#[derive(Clone, Debug)]
+pub(super) struct Playing {
+    pub prompt: PromptId,
+    pub line: Line,
+    pub asked: CallTime,
+    pub started: Option<CallTime>,
+}
+
+/// One leg's speech.
+#[derive(Clone, Debug)]
+pub(super) struct Hearing {
+    pub ear: Ear,
+    /// The open utterance.
+    pub open: Option<UtteranceId>,
+    pub partial: String,
+    /// Whether the open utterance began over a prompt.
+    pub over_prompt: bool,
+}
+
+/// An utterance whose final text is on the way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub deadline: CallTime,
+    pub over_prompt: bool,
+}
+
+/// What the caller said since the assistant last answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallerTurn {
+    pub text: String,
+    pub utterance: UtteranceId,
+    pub slots: Vec<SlotCandidate>,
+}
+
+/// A question to the outside whose reply is awaited.
+#[derive(Clone, Debug)]
+pub(super) enum Pending {
+    Understand {
+        whole: RequestId,
+        /// The two halves of a sentence that may hold two wishes.
+        parts: Vec<RequestId>,
+        scores: BTreeMap<RequestId, Vec<IntentScore>>,
+        turn: CallerTurn,
+        deadline: CallTime,
+    },
+    Ask {
+        request: RequestId,
+        turn: CallerTurn,
+        article: Option<String>,
+        deadline: CallTime,
+    },
+    Connect {
+        request: RequestId,
+        deadline: CallTime,
+        /// When the caller hears that this takes a moment.
+        filler: Option<CallTime>,
+    },
+}
+
+impl Pending {
+    pub fn deadline(&self) -> CallTime {
+        match self {
+            Self::Understand { deadline, .. } | Self::Ask { deadline, .. } => *deadline,
+            Self::Connect {
+                deadline, filler, ..
+            } => filler.map_or(*deadline, |at| at.min(*deadline)),
+        }
+    }
+}
+
+/// A flow in progress.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Run {
+    /// Flow and step, the innermost last. Never empty, at most three.
+    pub stack: Vec<(String, usize)>,
+    pub slots: BTreeMap<String, SlotValue>,
+    /// Fields of connectors' answers and shown slot values.
+    pub vars: Facts,
+    /// Failures of the question that the flow stands on.
+    pub fails: u8,
+    /// Entries that a `choose` step read out.
+    pub list: Vec<Json>,
+}
+
+/// Keys of a number that is being entered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    pub digits: String,
+    pub last: Option<CallTime>,
+}
+
+/// The way to a person.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Handover {
+    pub offered: Option<AgentId>,
+    pub agent: Option<(AgentId, LegId)>,
+    pub held: bool,
+    /// The ACD's last word: position and expected wait.
+    pub place: Option<(u32, Option<WaitRange>)>,
+    pub announced: Option<CallTime>,
+    /// Queue, skills and reason, for a second try.
+    pub wanted: Option<(String, Vec<String>, String)>,
+}
