@@ -16,9 +16,19 @@
 //! **Not here.** Models (mood of one turn, intents, search: `inference` and `knowledge`), routing
 //! (`acd`), storage (`records`).
 
+pub mod cards;
+pub mod compliance;
+mod definitions;
 mod labels;
+mod model_summary;
 pub mod mood;
+mod numbers;
+mod plain;
 pub mod row;
+pub mod stats;
+pub mod summary;
+mod support;
+pub mod ticket;
 pub mod view;
 
 pub use labels::{ended_en, ended_zh};
