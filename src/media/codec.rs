@@ -35,7 +35,9 @@ impl OpusEncoder {
     pub fn new() -> Result<Self, CodecError> {
         let mut inner = opus::Encoder::new(RATE_HZ, opus::Channels::Mono, opus::Application::Voip)
             .map_err(setup)?;
-        inner.set_bitrate(opus::Bitrate::Bits(32_000)).map_err(setup)?;
+        inner
+            .set_bitrate(opus::Bitrate::Bits(32_000))
+            .map_err(setup)?;
         inner.set_signal(opus::Signal::Voice).map_err(setup)?;
         // Half of the encoder's effort: above it speech gains nothing that a listener notices.
         inner.set_complexity(5).map_err(setup)?;
@@ -49,15 +51,23 @@ impl OpusEncoder {
     /// error correction accordingly.
     pub fn expect_loss(&mut self, percent: u8) {
         // The only possible failure is a value out of range, and it is clamped.
-        let _ = self.inner.set_packet_loss_perc(i32::from(percent.clamp(5, 40)));
+        let _ = self
+            .inner
+            .set_packet_loss_perc(i32::from(percent.clamp(5, 40)));
     }
 
     /// Encodes one frame into `out` and returns the packet's length.
-    pub fn encode(&mut self, pcm: &Pcm, out: &mut [u8; PACKET_BYTES_MAX]) -> Result<usize, CodecError> {
-        self.inner.encode(pcm, out).map_err(|error| CodecError::Packet {
-            bytes: 0,
-            why: error.to_string(),
-        })
+    pub fn encode(
+        &mut self,
+        pcm: &Pcm,
+        out: &mut [u8; PACKET_BYTES_MAX],
+    ) -> Result<usize, CodecError> {
+        self.inner
+            .encode(pcm, out)
+            .map_err(|error| CodecError::Packet {
+                bytes: 0,
+                why: error.to_string(),
+            })
     }
 }
 
@@ -75,28 +85,42 @@ impl OpusDecoder {
     /// Length of a packet in samples at 16 kHz, without decoding it. `None`: not an Opus packet.
     pub fn samples_of(packet: &[u8]) -> Option<usize> {
         let samples = opus::packet::get_nb_samples(packet, RATE_HZ).ok()?;
-        (1..=PACKET_SAMPLES_MAX).contains(&samples).then_some(samples)
+        (1..=PACKET_SAMPLES_MAX)
+            .contains(&samples)
+            .then_some(samples)
     }
 
     /// Decodes a packet and returns how many samples of `out` were written.
-    pub fn decode(&mut self, packet: &[u8], out: &mut [i16; PACKET_SAMPLES_MAX]) -> Result<usize, CodecError> {
+    pub fn decode(
+        &mut self,
+        packet: &[u8],
+        out: &mut [i16; PACKET_SAMPLES_MAX],
+    ) -> Result<usize, CodecError> {
         if packet.is_empty() {
             // libopus takes an empty packet for a lost one; here it is a broken one.
-            return Err(CodecError::Packet { bytes: 0, why: "it is empty".into() });
+            return Err(CodecError::Packet {
+                bytes: 0,
+                why: "it is empty".into(),
+            });
         }
-        self.inner.decode(packet, out, false).map_err(|error| CodecError::Packet {
-            bytes: packet.len(),
-            why: error.to_string(),
-        })
+        self.inner
+            .decode(packet, out, false)
+            .map_err(|error| CodecError::Packet {
+                bytes: packet.len(),
+                why: error.to_string(),
+            })
     }
 
     /// The frame before `next`, rebuilt from the error correction that `next` carries; concealed
     /// where it carries none.
     pub fn decode_lost(&mut self, next: &[u8], out: &mut Pcm) -> Result<(), CodecError> {
-        self.inner.decode(next, out, true).map(drop).map_err(|error| CodecError::Packet {
-            bytes: next.len(),
-            why: error.to_string(),
-        })
+        self.inner
+            .decode(next, out, true)
+            .map(drop)
+            .map_err(|error| CodecError::Packet {
+                bytes: next.len(),
+                why: error.to_string(),
+            })
     }
 
     /// A frame for which nothing arrived, continued from what was heard before.
@@ -134,7 +158,10 @@ mod tests {
             let len = encoder.encode(&pcm, &mut packet).unwrap();
             assert!(len > 3, "no frame is left out: silence suppression is off");
             assert_eq!(OpusDecoder::samples_of(&packet[..len]), Some(FRAME_SAMPLES));
-            assert_eq!(decoder.decode(&packet[..len], &mut out).unwrap(), FRAME_SAMPLES);
+            assert_eq!(
+                decoder.decode(&packet[..len], &mut out).unwrap(),
+                FRAME_SAMPLES
+            );
             heard.extend_from_slice(&out[..FRAME_SAMPLES]);
         }
         let level = level_dbov(&heard[FRAME_SAMPLES * 10..]);
@@ -171,7 +198,13 @@ mod tests {
         assert!(OpusDecoder::samples_of(&[]).is_none());
         for first in 0..=255u8 {
             for len in [1usize, 2, 7, 60] {
-                let packet: Vec<u8> = (0..len).map(|n| first.wrapping_mul(31).wrapping_add(n as u8 * 7)).collect();
+                let packet: Vec<u8> = (0..len)
+                    .map(|n| {
+                        first
+                            .wrapping_mul(31)
+                            .wrapping_add((n as u8).wrapping_mul(7))
+                    })
+                    .collect();
                 let _ = decoder.decode(&packet, &mut out);
             }
         }

@@ -13,7 +13,12 @@ use std::f32::consts::TAU;
 
 const ROWS_HZ: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
 const COLUMNS_HZ: [f32; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-const KEYS: [[char; 4]; 4] = [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
+const KEYS: [[char; 4]; 4] = [
+    ['1', '2', '3', 'A'],
+    ['4', '5', '6', 'B'],
+    ['7', '8', '9', 'C'],
+    ['*', '0', '#', 'D'],
+];
 
 const HOP: usize = FRAME_SAMPLES / 2;
 /// The two tones' share of the window's energy; a clean key has nearly all of it.
@@ -51,7 +56,12 @@ pub struct DtmfDetector {
 
 impl Default for DtmfDetector {
     fn default() -> Self {
-        Self { window: [0; FRAME_SAMPLES], last: None, reported: None, absent: 0 }
+        Self {
+            window: [0; FRAME_SAMPLES],
+            last: None,
+            reported: None,
+            absent: 0,
+        }
     }
 }
 
@@ -165,13 +175,20 @@ mod tests {
     use crate::tones::HoldMusic;
 
     fn tone(low_hz: f32, high_hz: f32, low_dbov: f32, high_dbov: f32, ms: usize) -> Vec<i16> {
-        let (mut low, mut high) = (Oscillator::new(low_hz, low_dbov), Oscillator::new(high_hz, high_dbov));
-        (0..ms * 16).map(|_| (low.next_sample() + high.next_sample()) as i16).collect()
+        let (mut low, mut high) = (
+            Oscillator::new(low_hz, low_dbov),
+            Oscillator::new(high_hz, high_dbov),
+        );
+        (0..ms * 16)
+            .map(|_| (low.next_sample() + high.next_sample()) as i16)
+            .collect()
     }
 
     fn keys_of(samples: &[i16]) -> String {
         let mut detector = DtmfDetector::default();
-        crate::tones::frames(samples).filter_map(|pcm| detector.push(&pcm)).collect()
+        crate::tones::frames(samples)
+            .filter_map(|pcm| detector.push(&pcm))
+            .collect()
     }
 
     /// `offset` moves the sound against the frames.
@@ -205,16 +222,37 @@ mod tests {
             assert_eq!(keys_of(&twice), "55");
         }
         // A long key is one key.
-        assert_eq!(keys_of(&padded(&tone(770.0, 1336.0, -20.0, -20.0, 2000), 0)), "5");
+        assert_eq!(
+            keys_of(&padded(&tone(770.0, 1336.0, -20.0, -20.0, 2000), 0)),
+            "5"
+        );
     }
 
     #[test]
     fn twist_and_mistuning_within_the_standard_are_accepted_and_beyond_refused() {
-        assert_eq!(keys_of(&padded(&tone(697.0, 1209.0, -20.0, -16.0, 80), 0)), "1");
-        assert_eq!(keys_of(&padded(&tone(697.0, 1209.0, -16.0, -24.0, 80), 0)), "1");
-        assert_eq!(keys_of(&padded(&tone(697.0, 1209.0, -26.0, -14.0, 80), 0)), "");
-        assert_eq!(keys_of(&padded(&tone(697.0 * 1.015, 1209.0 * 0.985, -20.0, -20.0, 80), 0)), "1");
-        assert_eq!(keys_of(&padded(&tone(697.0, 1100.0, -20.0, -20.0, 80), 0)), "");
+        assert_eq!(
+            keys_of(&padded(&tone(697.0, 1209.0, -20.0, -16.0, 80), 0)),
+            "1"
+        );
+        assert_eq!(
+            keys_of(&padded(&tone(697.0, 1209.0, -16.0, -24.0, 80), 0)),
+            "1"
+        );
+        assert_eq!(
+            keys_of(&padded(&tone(697.0, 1209.0, -26.0, -14.0, 80), 0)),
+            ""
+        );
+        assert_eq!(
+            keys_of(&padded(
+                &tone(697.0 * 1.015, 1209.0 * 0.985, -20.0, -20.0, 80),
+                0
+            )),
+            "1"
+        );
+        assert_eq!(
+            keys_of(&padded(&tone(697.0, 1100.0, -20.0, -20.0, 80), 0)),
+            ""
+        );
     }
 
     #[test]

@@ -40,13 +40,19 @@ impl TelephoneEvent {
 
     pub fn build(&self) -> [u8; 4] {
         let [high, low] = self.duration.to_be_bytes();
-        [self.event, u8::from(self.end) << 7 | (self.volume & 0x3F), high, low]
+        [
+            self.event,
+            u8::from(self.end) << 7 | (self.volume & 0x3F),
+            high,
+            low,
+        ]
     }
 
     /// The key on the keypad, where the event is one.
     pub fn key(&self) -> Option<char> {
         const KEYS: &[u8; 16] = b"0123456789*#ABCD";
-        KEYS.get(usize::from(self.event)).map(|&key| char::from(key))
+        KEYS.get(usize::from(self.event))
+            .map(|&key| char::from(key))
     }
 }
 
@@ -155,7 +161,12 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc() {
         // RFC 4733 section 5, table 7: digit 9, end bit, volume 7, duration 1600.
-        let event = TelephoneEvent { event: 9, end: true, volume: 7, duration: 1600 };
+        let event = TelephoneEvent {
+            event: 9,
+            end: true,
+            volume: 7,
+            duration: 1600,
+        };
         assert_eq!(event.build(), [9, 0x87, 0x06, 0x40]);
         assert_eq!(TelephoneEvent::parse(&event.build()), Ok(event));
         assert_eq!(TelephoneEvent::parse(&[1, 2, 3]), Err(TooShort(3)));
@@ -165,7 +176,12 @@ mod tests {
     fn keys_and_numbers_are_each_others_inverse() {
         for key in "0123456789*#ABCD".chars() {
             let event = event_of(key).unwrap();
-            let packet = TelephoneEvent { event, end: false, volume: 0, duration: 0 };
+            let packet = TelephoneEvent {
+                event,
+                end: false,
+                volume: 0,
+                duration: 0,
+            };
             assert_eq!(packet.key(), Some(key));
         }
         assert_eq!(event_of('x'), None);
@@ -181,16 +197,26 @@ mod tests {
         };
         assert_eq!(packets.len(), 10);
         assert!(packets[0].marker && packets[1..].iter().all(|p| !p.marker));
-        assert_eq!(packets.iter().filter(|p| p.payload[1] & 0x80 != 0).count(), 3);
+        assert_eq!(
+            packets.iter().filter(|p| p.payload[1] & 0x80 != 0).count(),
+            3
+        );
         // Every non-empty subset of arrivals, forwards and backwards.
         for mask in 1u32..1024 {
             for reversed in [false, true] {
                 let mut receiver = EventReceiver::default();
-                let mut arriving: Vec<_> = packets.iter().enumerate().filter(|(n, _)| mask & (1 << n) != 0).collect();
+                let mut arriving: Vec<_> = packets
+                    .iter()
+                    .enumerate()
+                    .filter(|(n, _)| mask & (1 << n) != 0)
+                    .collect();
                 if reversed {
                     arriving.reverse();
                 }
-                let keys: Vec<char> = arriving.iter().filter_map(|(_, p)| receiver.push(p.timestamp, &p.payload)).collect();
+                let keys: Vec<char> = arriving
+                    .iter()
+                    .filter_map(|(_, p)| receiver.push(p.timestamp, &p.payload))
+                    .collect();
                 assert_eq!(keys, ['7'], "mask {mask:b}");
             }
         }
@@ -199,17 +225,37 @@ mod tests {
     #[test]
     fn the_same_key_twice_is_two_keys_even_with_a_late_repeat_between() {
         let mut receiver = EventReceiver::default();
-        let end = |event| TelephoneEvent { event, end: true, volume: 10, duration: 960 }.build();
+        let end = |event| {
+            TelephoneEvent {
+                event,
+                end: true,
+                volume: 10,
+                duration: 960,
+            }
+            .build()
+        };
         assert_eq!(receiver.push(1000, &end(5)), Some('5'));
         assert_eq!(receiver.push(9000, &end(5)), Some('5'));
-        assert_eq!(receiver.push(1000, &end(5)), None, "late repeat of the first");
+        assert_eq!(
+            receiver.push(1000, &end(5)),
+            None,
+            "late repeat of the first"
+        );
         assert_eq!(receiver.push(17000, &end(5)), Some('5'));
     }
 
     #[test]
     fn a_key_held_for_seconds_is_one_key() {
         let mut receiver = EventReceiver::default();
-        let held = |duration| TelephoneEvent { event: 1, end: false, volume: 10, duration }.build();
+        let held = |duration| {
+            TelephoneEvent {
+                event: 1,
+                end: false,
+                volume: 10,
+                duration,
+            }
+            .build()
+        };
         assert_eq!(receiver.push(0, &held(960)), Some('1'));
         assert_eq!(receiver.push(0, &held(0xFFFF)), None);
         assert_eq!(receiver.push(0xFFFF, &held(960)), None);

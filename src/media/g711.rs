@@ -72,7 +72,11 @@ pub fn to_ulaw(sample: i16) -> u8 {
 pub fn to_alaw(sample: i16) -> u8 {
     let negative = sample < 0;
     // −1 − x maps −1..=−32768 onto 0..=32767: the two halves of the characteristic are mirror images.
-    let magnitude = if negative { -1 - i32::from(sample) } else { i32::from(sample) };
+    let magnitude = if negative {
+        -1 - i32::from(sample)
+    } else {
+        i32::from(sample)
+    };
     let segment = if magnitude < 256 {
         0
     } else {
@@ -93,10 +97,23 @@ mod tests {
     #[test]
     fn known_values_of_the_recommendation() {
         // G.711 tables 1a to 2b at 14/13-bit scale, shifted to 16 bits.
-        for (code, sample) in [(0x80, 32124), (0x00, -32124), (0xFF, 0), (0x7F, 0), (0xF0, 120), (0x8F, 16764)] {
+        for (code, sample) in [
+            (0x80, 32124),
+            (0x00, -32124),
+            (0xFF, 0),
+            (0x7F, 0),
+            (0xF0, 120),
+            (0x8F, 16764),
+        ] {
             assert_eq!(from_ulaw(code), sample, "µ-law {code:#x}");
         }
-        for (code, sample) in [(0xAA, 32256), (0x2A, -32256), (0xD5, 8), (0x55, -8), (0x80, 5504)] {
+        for (code, sample) in [
+            (0xAA, 32256),
+            (0x2A, -32256),
+            (0xD5, 8),
+            (0x55, -8),
+            (0x80, 5504),
+        ] {
             assert_eq!(from_alaw(code), sample, "A-law {code:#x}");
         }
         assert_eq!(to_ulaw(0), 0xFF);

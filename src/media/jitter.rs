@@ -15,6 +15,8 @@ const DELAYS: usize = 100;
 const BASE_WINDOW_US: u64 = 5_000_000;
 /// Pulls over which the lowest level is taken before the buffer may shrink.
 const LEVEL_PULLS: u32 = 25;
+/// How far above the target the lowest level may stay: a packet and a bit.
+const EXCESS_MS: i64 = 25;
 /// Frames without anything to play after which the stream is taken up anew.
 const STARVED_MAX: u32 = 50;
 /// Lowest and highest target delay in milliseconds.
@@ -119,7 +121,10 @@ impl<P> JitterBuffer<P> {
             starved: 0,
             level_ticks_min: i64::MAX,
             level_pulls: 0,
-            metrics: JitterMetrics { target_ms: TARGET_MS_MIN, ..JitterMetrics::default() },
+            metrics: JitterMetrics {
+                target_ms: TARGET_MS_MIN,
+                ..JitterMetrics::default()
+            },
         }
     }
 
@@ -127,7 +132,10 @@ impl<P> JitterBuffer<P> {
         self.metrics.received += 1;
         let mut pushed = Pushed::Kept;
         let (mut sequence, mut timestamp) = self.unwrapped(&arrival);
-        if self.newest.is_some_and(|(newest, _)| (sequence - newest).abs() > JUMP_MAX) {
+        if self
+            .newest
+            .is_some_and(|(newest, _)| (sequence - newest).abs() > JUMP_MAX)
+        {
             self.restart();
             pushed = Pushed::Restarted;
             (sequence, timestamp) = self.unwrapped(&arrival);
@@ -136,7 +144,13 @@ impl<P> JitterBuffer<P> {
             self.metrics.late += 1;
             return Pushed::Late;
         }
-        let slot = Slot { sequence, timestamp, ticks: arrival.ticks, arrived_us: arrival.arrived_us, sound: arrival.sound };
+        let slot = Slot {
+            sequence,
+            timestamp,
+            ticks: arrival.ticks,
+            arrived_us: arrival.arrived_us,
+            sound: arrival.sound,
+        };
         let place = &mut self.slots[Self::place(sequence)];
         match place {
             Some(held) if held.sequence == sequence => {
@@ -168,7 +182,8 @@ impl<P> JitterBuffer<P> {
                 self.playing = Some(at);
                 return self.starve();
             };
-            let (sequence, timestamp, has_sound) = (head.sequence, head.timestamp, head.sound.is_some());
+            let (sequence, timestamp, has_sound) =
+                (head.sequence, head.timestamp, head.sound.is_some());
             if has_sound {
                 break (sequence, timestamp);
             }
@@ -184,24 +199,36 @@ impl<P> JitterBuffer<P> {
         if owed < frame / 2 || owed > i64::from(self.clock_hz) * 2 {
             return self.play(sequence);
         }
-        self.playing = Some(Position { timestamp: at.timestamp + frame, ..at });
+        self.playing = Some(Position {
+            timestamp: at.timestamp + frame,
+            ..at
+        });
         if missing == 0 {
             return Pull::Silence;
         }
-        let next = (owed < frame + frame / 2).then(|| self.slot(sequence)?.sound.as_ref()).flatten();
+        let next = (owed < frame + frame / 2)
+            .then(|| self.slot(sequence)?.sound.as_ref())
+            .flatten();
         Pull::Lost { next }
     }
 
     /// Whether one frame should be taken out, because the delay has been above its target for long.
     /// Asking resets the observation, so that a `true` stands for one frame.
     pub fn should_shorten(&mut self) -> bool {
-        if self.level_pulls < LEVEL_PULLS {
+        let lowest_ms = self.level_ticks_min.saturating_mul(1000) / i64::from(self.clock_hz);
+        let excess_ms = lowest_ms - i64::from(self.metrics.target_ms);
+        // Far too much is brought down at a quarter of the pace of speech, a little unnoticeably.
+        let pulls = match excess_ms {
+            200.. => LEVEL_PULLS / 6,
+            100.. => LEVEL_PULLS / 2,
+            _ => LEVEL_PULLS,
+        };
+        if self.level_pulls < pulls {
             return false;
         }
-        let lowest_ms = self.level_ticks_min * 1000 / i64::from(self.clock_hz);
         self.level_pulls = 0;
         self.level_ticks_min = i64::MAX;
-        let shorten = lowest_ms > i64::from(self.metrics.target_ms) + 25;
+        let shorten = excess_ms > EXCESS_MS;
         self.metrics.shortened += u64::from(shorten);
         shorten
     }
@@ -225,7 +252,9 @@ impl<P> JitterBuffer<P> {
     }
 
     fn slot(&self, sequence: i64) -> Option<&Slot<P>> {
-        self.slots[Self::place(sequence)].as_ref().filter(|slot| slot.sequence == sequence)
+        self.slots[Self::place(sequence)]
+            .as_ref()
+            .filter(|slot| slot.sequence == sequence)
     }
 
     /// The earliest packet held, from `from` on.
@@ -266,14 +295,19 @@ impl<P> JitterBuffer<P> {
         if self.playing.is_some() {
             return;
         }
-        let Some((newest, _)) = self.newest else { return };
+        let Some((newest, _)) = self.newest else {
+            return;
+        };
         let oldest = newest - SLOTS as i64 + 1;
         let Some(head) = (oldest..=newest)
             .find_map(|sequence| self.slot(sequence).filter(|slot| slot.sound.is_some()))
         else {
             return;
         };
-        let position = Position { sequence: head.sequence, timestamp: head.timestamp };
+        let position = Position {
+            sequence: head.sequence,
+            timestamp: head.timestamp,
+        };
         if now_us >= head.arrived_us + u64::from(self.metrics.target_ms) * 1000 {
             self.playing = Some(position);
             self.starved = 0;
@@ -284,7 +318,9 @@ impl<P> JitterBuffer<P> {
 
     fn note_level(&mut self, at: Position) {
         if let Some((_, newest)) = self.newest {
-            let level = newest + self.frame_ticks() - at.timestamp - i64::from(self.starved) * self.frame_ticks();
+            let level = newest + self.frame_ticks()
+                - at.timestamp
+                - i64::from(self.starved) * self.frame_ticks();
             self.level_ticks_min = self.level_ticks_min.min(level);
             self.level_pulls += 1;
         }
@@ -310,7 +346,10 @@ impl<P> JitterBuffer<P> {
         if let Some(at) = self.playing {
             self.metrics.lost += (sequence - at.sequence).max(0) as u64;
         }
-        self.playing = Some(Position { sequence: sequence + 1, timestamp: slot.timestamp + i64::from(slot.ticks) });
+        self.playing = Some(Position {
+            sequence: sequence + 1,
+            timestamp: slot.timestamp + i64::from(slot.ticks),
+        });
         self.starved = 0;
         slot.sound.map_or(Pull::Silence, Pull::Sound)
     }
@@ -322,8 +361,13 @@ impl<P> JitterBuffer<P> {
         let oldest = newest - SLOTS as i64 + 1;
         if at.sequence < oldest {
             self.metrics.lost += (oldest - at.sequence) as u64;
-            let timestamp = self.head(oldest).map_or(at.timestamp, |head| head.timestamp);
-            self.playing = Some(Position { sequence: oldest, timestamp });
+            let timestamp = self
+                .head(oldest)
+                .map_or(at.timestamp, |head| head.timestamp);
+            self.playing = Some(Position {
+                sequence: oldest,
+                timestamp,
+            });
         }
     }
 }

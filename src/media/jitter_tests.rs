@@ -25,7 +25,9 @@ fn reordered_packets_come_out_in_order() {
     for sequence in [0u16, 2, 1, 3, 5, 4] {
         assert_eq!(jitter.push(arrival(sequence, 0)), Pushed::Kept);
     }
-    let order: Vec<u16> = (0..6).filter_map(|n| played(jitter.pull(20_000 + n * 20_000))).collect();
+    let order: Vec<u16> = (0..6)
+        .filter_map(|n| played(jitter.pull(20_000 + n * 20_000)))
+        .collect();
     assert_eq!(order, [0, 1, 2, 3, 4, 5]);
     assert_eq!(jitter.metrics().lost, 0);
 }
@@ -87,7 +89,10 @@ fn what_was_concealed_while_dry_is_not_concealed_again() {
 fn a_pausing_sender_is_silence_and_not_loss() {
     let mut jitter = JitterBuffer::new(48_000);
     jitter.push(arrival(0, 0));
-    jitter.push(Arrival { timestamp: 960 * 4, ..arrival(1, 1000) });
+    jitter.push(Arrival {
+        timestamp: 960 * 4,
+        ..arrival(1, 1000)
+    });
     assert_eq!(played(jitter.pull(20_000)), Some(0));
     for n in 0..3 {
         assert_eq!(jitter.pull(40_000 + n * 20_000), Pull::Silence);
@@ -99,10 +104,17 @@ fn a_pausing_sender_is_silence_and_not_loss() {
 #[test]
 fn keypad_packets_in_the_stream_are_not_losses() {
     let mut jitter = JitterBuffer::new(48_000);
-    jitter.push(Arrival { sound: None, ..arrival(0, 0) });
+    jitter.push(Arrival {
+        sound: None,
+        ..arrival(0, 0)
+    });
     jitter.push(arrival(1, 0));
     for sequence in 2..5u16 {
-        jitter.push(Arrival { sound: None, timestamp: 1920, ..arrival(sequence, 1000) });
+        jitter.push(Arrival {
+            sound: None,
+            timestamp: 1920,
+            ..arrival(sequence, 1000)
+        });
     }
     jitter.push(arrival(5, 2000));
     assert_eq!(played(jitter.pull(20_000)), Some(1));
@@ -137,7 +149,9 @@ fn sequence_numbers_and_timestamps_wrap() {
             sound: Some(n),
         });
     }
-    let order: Vec<u16> = (0..20).filter_map(|n| played(jitter.pull(20_000 + n * 20_000))).collect();
+    let order: Vec<u16> = (0..20)
+        .filter_map(|n| played(jitter.pull(20_000 + n * 20_000)))
+        .collect();
     assert_eq!(order, (0..20).collect::<Vec<_>>());
 }
 

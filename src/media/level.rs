@@ -33,7 +33,9 @@ mod tests {
         assert_eq!(level_dbov(&[0; 320]), SILENCE_DBOV);
         assert_eq!(level_dbov(&[i16::MIN; 320]), 0.0);
         assert!((level_dbov(&[3277; 320]) + 20.0).abs() < 0.01);
-        let sine: Vec<i16> = (0..1600).map(|n| ((f64::from(n) * 0.1 * std::f64::consts::TAU).sin() * 32767.0) as i16).collect();
+        let sine: Vec<i16> = (0..1600)
+            .map(|n| ((f64::from(n) * 0.1 * std::f64::consts::TAU).sin() * 32767.0) as i16)
+            .collect();
         assert!((level_dbov(&sine) + 3.01).abs() < 0.02);
     }
 }

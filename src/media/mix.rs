@@ -46,7 +46,11 @@ mod tests {
 
     #[test]
     fn sums_saturate_and_do_not_depend_on_order() {
-        let (loud, quiet, minus) = ([30000; FRAME_SAMPLES], [5000; FRAME_SAMPLES], [-20000; FRAME_SAMPLES]);
+        let (loud, quiet, minus) = (
+            [30000; FRAME_SAMPLES],
+            [5000; FRAME_SAMPLES],
+            [-20000; FRAME_SAMPLES],
+        );
         let mut pcm = loud;
         add(&mut pcm, &quiet);
         assert_eq!(pcm, [i16::MAX; FRAME_SAMPLES]);

@@ -47,19 +47,37 @@ impl<P: AsRef<[u8]>> Playout<P> {
     }
 
     /// A packet of sound. Packets that are not Opus are counted and left out.
-    pub fn push(&mut self, sequence: u16, timestamp: u32, arrived_us: u64, packet: P) -> Option<Pushed> {
+    pub fn push(
+        &mut self,
+        sequence: u16,
+        timestamp: u32,
+        arrived_us: u64,
+        packet: P,
+    ) -> Option<Pushed> {
         let Some(samples) = OpusDecoder::samples_of(packet.as_ref()) else {
             self.broken += 1;
             return None;
         };
         let ticks = samples as u32 * (CLOCK_HZ / sidetone_types::RATE_HZ);
-        Some(self.jitter.push(Arrival { sequence, timestamp, ticks, arrived_us, sound: Some(packet) }))
+        Some(self.jitter.push(Arrival {
+            sequence,
+            timestamp,
+            ticks,
+            arrived_us,
+            sound: Some(packet),
+        }))
     }
 
     /// A packet of the same stream that carries no sound (a keypad event): its sequence number is
     /// not a loss.
     pub fn push_silent(&mut self, sequence: u16, timestamp: u32, arrived_us: u64) {
-        self.jitter.push(Arrival { sequence, timestamp, ticks: 0, arrived_us, sound: None });
+        self.jitter.push(Arrival {
+            sequence,
+            timestamp,
+            ticks: 0,
+            arrived_us,
+            sound: None,
+        });
     }
 
     /// Fills one frame. To be called every 20 ms, whatever has or has not arrived.
@@ -82,7 +100,11 @@ impl<P: AsRef<[u8]>> Playout<P> {
     }
 
     pub fn metrics(&self) -> PlayoutMetrics {
-        PlayoutMetrics { jitter: self.jitter.metrics(), concealed: self.concealed, broken: self.broken }
+        PlayoutMetrics {
+            jitter: self.jitter.metrics(),
+            concealed: self.concealed,
+            broken: self.broken,
+        }
     }
 
     fn refill(&mut self, now_us: u64) -> Heard {
@@ -90,7 +112,8 @@ impl<P: AsRef<[u8]>> Playout<P> {
         let heard = match self.jitter.pull(now_us) {
             Pull::Sound(packet) => match self.decoder.decode(packet.as_ref(), &mut self.decoded) {
                 Ok(samples) if samples > 0 => {
-                    self.queue[self.queued..self.queued + samples].copy_from_slice(&self.decoded[..samples]);
+                    self.queue[self.queued..self.queued + samples]
+                        .copy_from_slice(&self.decoded[..samples]);
                     self.queued += samples;
                     return Heard::Sound;
                 }
@@ -132,13 +155,17 @@ impl<P: AsRef<[u8]>> Playout<P> {
         if longest < FRAME_SAMPLES / 2 {
             return;
         }
-        let cut = (FRAME_SAMPLES / 2..=longest).max_by_key(|&cut| self.likeness(cut)).unwrap_or(longest);
+        let cut = (FRAME_SAMPLES / 2..=longest)
+            .max_by_key(|&cut| self.likeness(cut))
+            .unwrap_or(longest);
         for n in 0..CROSSFADE {
             let (old, new) = (i32::from(self.queue[n]), i32::from(self.queue[n + cut]));
             let weight = n as i32;
-            self.queue[n] = ((old * (CROSSFADE as i32 - weight) + new * weight) / CROSSFADE as i32) as i16;
+            self.queue[n] =
+                ((old * (CROSSFADE as i32 - weight) + new * weight) / CROSSFADE as i32) as i16;
         }
-        self.queue.copy_within(cut + CROSSFADE..self.queued, CROSSFADE);
+        self.queue
+            .copy_within(cut + CROSSFADE..self.queued, CROSSFADE);
         self.queued -= cut;
     }
 
@@ -187,9 +214,14 @@ mod tests {
     }
 
     /// Pulls 20 ms apart while packets come when `arrive_us` says (`None`: never).
-    fn play(count: usize, arrive_us: impl Fn(usize) -> Option<u64>) -> (Vec<Heard>, Vec<i16>, PlayoutMetrics) {
+    fn play(
+        count: usize,
+        arrive_us: impl Fn(usize) -> Option<u64>,
+    ) -> (Vec<Heard>, Vec<i16>, PlayoutMetrics) {
         let mut playout = Playout::new().unwrap();
-        let mut coming: Vec<(u64, usize)> = (0..count).filter_map(|n| Some((arrive_us(n)?, n))).collect();
+        let mut coming: Vec<(u64, usize)> = (0..count)
+            .filter_map(|n| Some((arrive_us(n)?, n)))
+            .collect();
         coming.sort_unstable();
         let packets = packets(count);
         let (mut heard, mut pcm, mut out) = (Vec::new(), Vec::new(), [0; FRAME_SAMPLES]);
@@ -197,7 +229,12 @@ mod tests {
         for tick in 0..count as u64 {
             let now = tick * 20_000 + 7_000;
             while let Some((at, n)) = coming.next_if(|(at, _)| *at <= now) {
-                playout.push((n as u16).wrapping_add(65_500), (n as u32 * 960).wrapping_add(u32::MAX - 5000), at, packets[n].clone());
+                playout.push(
+                    (n as u16).wrapping_add(65_500),
+                    (n as u32 * 960).wrapping_add(u32::MAX - 5000),
+                    at,
+                    packets[n].clone(),
+                );
             }
             heard.push(playout.pull(now, &mut out));
             pcm.extend_from_slice(&out);
@@ -212,7 +249,14 @@ mod tests {
         assert!(first <= 2, "{first} frames of delay");
         assert!(heard[first..].iter().all(|h| *h == Heard::Sound));
         assert!((level_dbov(&pcm[16_000..]) + 20.0).abs() < 1.0);
-        assert_eq!((metrics.jitter.lost, metrics.concealed, metrics.jitter.shortened), (0, 0, 0));
+        assert_eq!(
+            (
+                metrics.jitter.lost,
+                metrics.concealed,
+                metrics.jitter.shortened
+            ),
+            (0, 0, 0)
+        );
     }
 
     #[test]
@@ -229,7 +273,10 @@ mod tests {
             kept.then(|| n as u64 * 20_000 + u64::from(noise[n * 2 + 1] % 40_000))
         });
         let sound = heard.iter().filter(|h| **h == Heard::Sound).count();
-        assert!(sound > 920, "{sound} of 1000 frames from packets; {metrics:?}");
+        assert!(
+            sound > 920,
+            "{sound} of 1000 frames from packets; {metrics:?}"
+        );
         assert!(heard[10..].iter().all(|h| *h != Heard::Silence), "no holes");
         assert!((level_dbov(&pcm[16_000..]) + 20.0).abs() < 1.5);
         assert!(metrics.jitter.depth_ms <= 120, "{metrics:?}");
@@ -240,9 +287,16 @@ mod tests {
         // Everything between frame 100 and 150 arrives at once.
         let (_, _, metrics) = play(800, |n| {
             let due = n as u64 * 20_000;
-            Some(if (100..150).contains(&n) { 150 * 20_000 } else { due })
+            Some(if (100..150).contains(&n) {
+                150 * 20_000
+            } else {
+                due
+            })
         });
-        assert!(metrics.jitter.depth_ms <= 200, "the delay came back down: {metrics:?}");
+        assert!(
+            metrics.jitter.depth_ms <= 200,
+            "the delay came back down: {metrics:?}"
+        );
         assert!(metrics.jitter.shortened > 0);
     }
 

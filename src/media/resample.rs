@@ -14,7 +14,9 @@ const PASS_BAND: f64 = 0.92;
 const PHASES_MAX: u32 = 2000;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sound cannot be changed from {from_hz} Hz to {to_hz} Hz: convert it to 8, 16, 44.1 or 48 kHz first")]
+#[error(
+    "sound cannot be changed from {from_hz} Hz to {to_hz} Hz: convert it to 8, 16, 44.1 or 48 kHz first"
+)]
 pub struct RateError {
     pub from_hz: u32,
     pub to_hz: u32,
@@ -70,9 +72,14 @@ impl Resampler {
         for tap in 0..self.taps {
             let t = tap as f64 + offset - centre;
             let x = t * cutoff * PASS_BAND;
-            let sinc = if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+            let sinc = if x.abs() < 1e-9 {
+                1.0
+            } else {
+                (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
+            };
             let edge = (t / (self.taps as f64 / 2.0)).clamp(-1.0, 1.0);
-            let window = bessel_i0(KAISER_BETA * (1.0 - edge * edge).sqrt()) / bessel_i0(KAISER_BETA);
+            let window =
+                bessel_i0(KAISER_BETA * (1.0 - edge * edge).sqrt()) / bessel_i0(KAISER_BETA);
             self.filters.push((sinc * window) as f32);
         }
         // Each phase passes a constant unchanged, so that no phase is louder than another.
@@ -104,7 +111,11 @@ impl Resampler {
     }
 
     fn push(&mut self, sample: f32) {
-        self.at = if self.at == 0 { self.taps - 1 } else { self.at - 1 };
+        self.at = if self.at == 0 {
+            self.taps - 1
+        } else {
+            self.at - 1
+        };
         self.history[self.at] = sample;
         self.history[self.at + self.taps] = sample;
     }
@@ -112,7 +123,11 @@ impl Resampler {
     fn output(&self) -> f32 {
         let filter = &self.filters[self.phase * self.taps..][..self.taps];
         let inputs = &self.history[self.at..][..self.taps];
-        filter.iter().zip(inputs).map(|(tap, sample)| tap * sample).sum()
+        filter
+            .iter()
+            .zip(inputs)
+            .map(|(tap, sample)| tap * sample)
+            .sum()
     }
 }
 
@@ -158,7 +173,12 @@ mod tests {
 
     fn sine(hz: f64, rate_hz: u32, seconds: f64) -> Vec<i16> {
         let count = (seconds * f64::from(rate_hz)) as usize;
-        (0..count).map(|n| ((n as f64 * hz / f64::from(rate_hz) * std::f64::consts::TAU).sin() * 10_000.0) as i16).collect()
+        (0..count)
+            .map(|n| {
+                ((n as f64 * hz / f64::from(rate_hz) * std::f64::consts::TAU).sin() * 10_000.0)
+                    as i16
+            })
+            .collect()
     }
 
     /// Level of what differs from the sine of that frequency that fits best.
@@ -169,25 +189,46 @@ mod tests {
             s += f64::from(*x) * (n as f64 * step).sin();
             c += f64::from(*x) * (n as f64 * step).cos();
         }
-        let (s, c) = (2.0 * s / samples.len() as f64, 2.0 * c / samples.len() as f64);
+        let (s, c) = (
+            2.0 * s / samples.len() as f64,
+            2.0 * c / samples.len() as f64,
+        );
         let rest: Vec<i16> = samples
             .iter()
             .enumerate()
-            .map(|(n, x)| (f64::from(*x) - s * (n as f64 * step).sin() - c * (n as f64 * step).cos()) as i16)
+            .map(|(n, x)| {
+                (f64::from(*x) - s * (n as f64 * step).sin() - c * (n as f64 * step).cos()) as i16
+            })
             .collect();
         level_dbov(&rest)
     }
 
     #[test]
     fn tones_keep_level_and_purity_at_every_rate_in_use() {
-        for (from, to) in [(8_000, 16_000), (16_000, 8_000), (48_000, 16_000), (16_000, 48_000), (44_100, 16_000), (22_050, 16_000), (11_025, 16_000), (96_000, 16_000)] {
+        for (from, to) in [
+            (8_000, 16_000),
+            (16_000, 8_000),
+            (48_000, 16_000),
+            (16_000, 48_000),
+            (44_100, 16_000),
+            (22_050, 16_000),
+            (11_025, 16_000),
+            (96_000, 16_000),
+        ] {
             for hz in [300.0, 1000.0, 3000.0] {
                 let tone = sine(hz, from, 1.0);
                 let out = convert(&tone, from, to).unwrap();
                 assert_eq!(out.len(), to as usize);
                 let middle = &out[to as usize / 10..to as usize * 9 / 10];
-                assert!((level_dbov(middle) - level_dbov(&tone)).abs() < 0.1, "{from}→{to} {hz}");
-                assert!(residue_dbov(middle, hz, to) < -70.0, "{from}→{to} {hz}: {}", residue_dbov(middle, hz, to));
+                assert!(
+                    (level_dbov(middle) - level_dbov(&tone)).abs() < 0.1,
+                    "{from}→{to} {hz}"
+                );
+                assert!(
+                    residue_dbov(middle, hz, to) < -70.0,
+                    "{from}→{to} {hz}: {}",
+                    residue_dbov(middle, hz, to)
+                );
             }
         }
     }
@@ -195,7 +236,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_the_lower_rate_is_filtered_out() {
         let out = convert(&sine(5000.0, 16_000, 1.0), 16_000, 8_000).unwrap();
-        assert!(level_dbov(&out[800..7200]) < -75.0, "{}", level_dbov(&out[800..7200]));
+        assert!(
+            level_dbov(&out[800..7200]) < -75.0,
+            "{}",
+            level_dbov(&out[800..7200])
+        );
         let out = convert(&sine(11_000.0, 48_000, 1.0), 48_000, 16_000).unwrap();
         assert!(level_dbov(&out[1600..14_400]) < -75.0);
     }
@@ -216,7 +261,9 @@ mod tests {
         let mut click = vec![0i16; 8000];
         click[4000] = 20_000;
         let out = convert(&click, 8_000, 16_000).unwrap();
-        let peak = (0..out.len()).max_by_key(|&n| i32::from(out[n]).abs()).unwrap();
+        let peak = (0..out.len())
+            .max_by_key(|&n| i32::from(out[n]).abs())
+            .unwrap();
         assert!(peak.abs_diff(8000) <= 1, "{peak}");
     }
 

@@ -13,15 +13,23 @@ const HEADER_BYTES: u32 = 44;
 /// What is wrong with a file and what to do about it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WavError {
-    #[error("this is not a WAV file (it begins with {found:?}, a WAV file begins with \"RIFF\" … \"WAVE\"): convert it, for example with `ffmpeg -i FILE -ar 16000 -ac 1 out.wav`")]
+    #[error(
+        "this is not a WAV file (it begins with {found:?}, a WAV file begins with \"RIFF\" … \"WAVE\"): convert it, for example with `ffmpeg -i FILE -ar 16000 -ac 1 out.wav`"
+    )]
     NotWav { found: String },
     #[error("the WAV file has no \"{chunk}\" part: it is damaged or cut off; export it again")]
     Missing { chunk: &'static str },
-    #[error("the WAV file's format part has {bytes} bytes, at least 16 are needed: it is damaged; export it again")]
+    #[error(
+        "the WAV file's format part has {bytes} bytes, at least 16 are needed: it is damaged; export it again"
+    )]
     ShortFormat { bytes: usize },
-    #[error("the WAV file's encoding is not supported (format {tag:#06x}, {bits} bits): save it as PCM 16 bit")]
+    #[error(
+        "the WAV file's encoding is not supported (format {tag:#06x}, {bits} bits): save it as PCM 16 bit"
+    )]
     Encoding { tag: u16, bits: u16 },
-    #[error("the WAV file has {channels} channels; one to eight are supported: save it as mono or stereo")]
+    #[error(
+        "the WAV file has {channels} channels; one to eight are supported: save it as mono or stereo"
+    )]
     Channels { channels: u16 },
     #[error("the WAV file has no sound in it")]
     Empty,
@@ -45,7 +53,14 @@ impl Recording {
         let count = self.channels.len() as i32;
         let length = self.channels.first().map_or(0, Vec::len);
         let mono: Vec<i16> = (0..length)
-            .map(|n| (self.channels.iter().map(|channel| i32::from(channel[n])).sum::<i32>() / count) as i16)
+            .map(|n| {
+                (self
+                    .channels
+                    .iter()
+                    .map(|channel| i32::from(channel[n]))
+                    .sum::<i32>()
+                    / count) as i16
+            })
             .collect();
         Ok(convert(&mono, self.rate_hz, RATE_HZ)?)
     }
@@ -60,11 +75,15 @@ impl Recording {
 /// far as it goes.
 pub fn read(bytes: &[u8]) -> Result<Recording, WavError> {
     if bytes.len() > FILE_BYTES_MAX {
-        return Err(WavError::TooLarge { max_mb: FILE_BYTES_MAX >> 20 });
+        return Err(WavError::TooLarge {
+            max_mb: FILE_BYTES_MAX >> 20,
+        });
     }
     if bytes.len() < 12 || &bytes[..4] != b"RIFF" || &bytes[8..12] != b"WAVE" {
         let start = &bytes[..bytes.len().min(12)];
-        return Err(WavError::NotWav { found: String::from_utf8_lossy(start).escape_debug().to_string() });
+        return Err(WavError::NotWav {
+            found: String::from_utf8_lossy(start).escape_debug().to_string(),
+        });
     }
     let format = Format::parse(chunk(bytes, b"fmt ").ok_or(WavError::Missing { chunk: "fmt" })?)?;
     let data = chunk(bytes, b"data").ok_or(WavError::Missing { chunk: "data" })?;
@@ -78,7 +97,11 @@ pub fn read(bytes: &[u8]) -> Result<Recording, WavError> {
         channels: vec![Vec::with_capacity(data.len() / block); channels],
     };
     for frame in data.chunks_exact(block) {
-        for (channel, sample) in recording.channels.iter_mut().zip(frame.chunks_exact(format.bytes_per_sample)) {
+        for (channel, sample) in recording
+            .channels
+            .iter_mut()
+            .zip(frame.chunks_exact(format.bytes_per_sample))
+        {
             channel.push((format.decode)(sample));
         }
     }
@@ -100,7 +123,11 @@ fn chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
         if &header[..4] == name {
             // A length of 0 or of all ones was never filled in: the sound goes on to the end.
             let open = name == b"data" && (size == 0 || size >= 0xFFFF_FF00);
-            let end = if open { bytes.len() } else { body.saturating_add(size).min(bytes.len()) };
+            let end = if open {
+                bytes.len()
+            } else {
+                body.saturating_add(size).min(bytes.len())
+            };
             return bytes.get(body..end);
         }
         // Chunks begin at even places.
@@ -130,7 +157,11 @@ impl Format {
             return Err(WavError::Channels { channels });
         }
         if !(1000..=768_000).contains(&rate_hz) {
-            return Err(RateError { from_hz: rate_hz, to_hz: RATE_HZ }.into());
+            return Err(RateError {
+                from_hz: rate_hz,
+                to_hz: RATE_HZ,
+            }
+            .into());
         }
         let decode: fn(&[u8]) -> i16 = match (tag, bits) {
             (1, 8) => |b| (i16::from(b[0]) - 128) << 8,
@@ -138,12 +169,21 @@ impl Format {
             (1, 24) => |b| i16::from_le_bytes([b[1], b[2]]),
             (1, 32) => |b| i16::from_le_bytes([b[2], b[3]]),
             (3, 32) => |b| from_float(f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-            (3, 64) => |b| from_float(f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])),
+            (3, 64) => |b| {
+                from_float(f64::from_le_bytes([
+                    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
+                ]))
+            },
             (6, 8) => |b| g711::from_alaw(b[0]),
             (7, 8) => |b| g711::from_ulaw(b[0]),
             _ => return Err(WavError::Encoding { tag, bits }),
         };
-        Ok(Self { rate_hz, channels, bytes_per_sample: usize::from(bits / 8), decode })
+        Ok(Self {
+            rate_hz,
+            channels,
+            bytes_per_sample: usize::from(bits / 8),
+            decode,
+        })
     }
 }
 
@@ -163,13 +203,20 @@ pub struct WavWriter<W: Write + Seek> {
 impl<W: Write + Seek> WavWriter<W> {
     pub fn new(mut out: W, channels: u16, rate_hz: u32) -> std::io::Result<Self> {
         out.write_all(&header(channels, rate_hz, 0))?;
-        Ok(Self { out, channels, data_bytes: 0 })
+        Ok(Self {
+            out,
+            channels,
+            data_bytes: 0,
+        })
     }
 
     /// Two channels of the same length, one left and one right. The writer must be of two channels.
     pub fn push_pair(&mut self, left: &[i16], right: &[i16]) -> std::io::Result<()> {
         if self.channels != 2 || left.len() != right.len() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "two channels of equal length are needed"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "two channels of equal length are needed",
+            ));
         }
         let mut block = [0u8; 1280];
         for (left, right) in left.chunks(320).zip(right.chunks(320)) {
@@ -195,9 +242,15 @@ impl<W: Write + Seek> WavWriter<W> {
     }
 
     fn write(&mut self, block: &[u8]) -> std::io::Result<()> {
-        let after = self.data_bytes.checked_add(block.len() as u32).filter(|bytes| *bytes < u32::MAX - HEADER_BYTES);
+        let after = self
+            .data_bytes
+            .checked_add(block.len() as u32)
+            .filter(|bytes| *bytes < u32::MAX - HEADER_BYTES);
         let Some(after) = after else {
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "a WAV file holds 4 GB: begin a new one"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "a WAV file holds 4 GB: begin a new one",
+            ));
         };
         self.out.write_all(block)?;
         self.data_bytes = after;
@@ -207,7 +260,8 @@ impl<W: Write + Seek> WavWriter<W> {
     /// Puts the lengths into the header and flushes.
     pub fn checkpoint(&mut self) -> std::io::Result<()> {
         self.out.seek(SeekFrom::Start(4))?;
-        self.out.write_all(&(self.data_bytes + HEADER_BYTES - 8).to_le_bytes())?;
+        self.out
+            .write_all(&(self.data_bytes + HEADER_BYTES - 8).to_le_bytes())?;
         self.out.seek(SeekFrom::Start(40))?;
         self.out.write_all(&self.data_bytes.to_le_bytes())?;
         self.out.seek(SeekFrom::End(0))?;

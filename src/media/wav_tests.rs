@@ -2,13 +2,27 @@ use super::*;
 use std::io::Cursor;
 
 fn sine(count: usize, rate_hz: u32) -> Vec<i16> {
-    (0..count).map(|n| ((n as f64 * 440.0 / f64::from(rate_hz) * std::f64::consts::TAU).sin() * 12_000.0) as i16).collect()
+    (0..count)
+        .map(|n| {
+            ((n as f64 * 440.0 / f64::from(rate_hz) * std::f64::consts::TAU).sin() * 12_000.0)
+                as i16
+        })
+        .collect()
 }
 
 /// A file as another writer makes it.
 fn foreign(bits: u16, float: bool, channels: u16, rate_hz: u32, samples: &[i16]) -> Vec<u8> {
-    let sample_format = if float { hound::SampleFormat::Float } else { hound::SampleFormat::Int };
-    let spec = hound::WavSpec { channels, sample_rate: rate_hz, bits_per_sample: bits, sample_format };
+    let sample_format = if float {
+        hound::SampleFormat::Float
+    } else {
+        hound::SampleFormat::Int
+    };
+    let spec = hound::WavSpec {
+        channels,
+        sample_rate: rate_hz,
+        bits_per_sample: bits,
+        sample_format,
+    };
     let mut out = Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut out, spec).unwrap();
     for &sample in samples {
@@ -16,7 +30,9 @@ fn foreign(bits: u16, float: bool, channels: u16, rate_hz: u32, samples: &[i16])
             match (float, bits) {
                 (true, _) => writer.write_sample(f32::from(sample) / 32768.0).unwrap(),
                 (false, 8) => writer.write_sample((sample >> 8) as i8).unwrap(),
-                (false, _) => writer.write_sample(i32::from(sample) << (bits - 16)).unwrap(),
+                (false, _) => writer
+                    .write_sample(i32::from(sample) << (bits - 16))
+                    .unwrap(),
             }
         }
     }
@@ -27,12 +43,31 @@ fn foreign(bits: u16, float: bool, channels: u16, rate_hz: u32, samples: &[i16])
 #[test]
 fn files_of_another_writer_are_read_in_every_common_encoding() {
     let tone = sine(4000, 16_000);
-    for (bits, float, channels) in [(8, false, 1), (16, false, 1), (16, false, 2), (24, false, 2), (32, false, 1), (32, true, 1), (32, true, 6)] {
+    for (bits, float, channels) in [
+        (8, false, 1),
+        (16, false, 1),
+        (16, false, 2),
+        (24, false, 2),
+        (32, false, 1),
+        (32, true, 1),
+        (32, true, 6),
+    ] {
         let recording = read(&foreign(bits, float, channels, 16_000, &tone)).unwrap();
-        assert_eq!((recording.rate_hz, recording.channels.len()), (16_000, usize::from(channels)));
+        assert_eq!(
+            (recording.rate_hz, recording.channels.len()),
+            (16_000, usize::from(channels))
+        );
         let house = recording.to_house().unwrap();
-        let worst = house.iter().zip(&tone).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max().unwrap();
-        assert!(worst <= if bits == 8 { 256 } else { 1 }, "{bits} {float} {channels}: {worst}");
+        let worst = house
+            .iter()
+            .zip(&tone)
+            .map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs())
+            .max()
+            .unwrap();
+        assert!(
+            worst <= if bits == 8 { 256 } else { 1 },
+            "{bits} {float} {channels}: {worst}"
+        );
         assert_eq!(house.len(), tone.len());
     }
 }
@@ -40,16 +75,29 @@ fn files_of_another_writer_are_read_in_every_common_encoding() {
 #[test]
 fn other_rates_become_sixteen_kilohertz() {
     for rate_hz in [8_000, 11_025, 22_050, 44_100, 48_000] {
-        let house = read_house(&foreign(16, false, 2, rate_hz, &sine(rate_hz as usize, rate_hz))).unwrap();
+        let house = read_house(&foreign(
+            16,
+            false,
+            2,
+            rate_hz,
+            &sine(rate_hz as usize, rate_hz),
+        ))
+        .unwrap();
         assert_eq!(house.len(), 16_000);
-        let crossings = house.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        let crossings = house
+            .windows(2)
+            .filter(|pair| pair[0] < 0 && pair[1] >= 0)
+            .count();
         assert!((438..=441).contains(&crossings), "{rate_hz}: {crossings}");
     }
 }
 
 #[test]
 fn telephone_encodings_are_read() {
-    for (tag, decode) in [(6u16, g711::from_alaw as fn(u8) -> i16), (7, g711::from_ulaw)] {
+    for (tag, decode) in [
+        (6u16, g711::from_alaw as fn(u8) -> i16),
+        (7, g711::from_ulaw),
+    ] {
         let mut file = header(1, 8000, 256).to_vec();
         file[20..22].copy_from_slice(&tag.to_le_bytes());
         file[34..36].copy_from_slice(&8u16.to_le_bytes());
@@ -71,7 +119,14 @@ fn what_is_written_is_read_by_others_and_by_ourselves() {
     assert_eq!(recording.channels, [left.clone(), right]);
     let mut other = hound::WavReader::new(Cursor::new(&file)).unwrap();
     assert_eq!(other.spec().channels, 2);
-    assert_eq!(other.samples::<i16>().step_by(2).map(Result::unwrap).collect::<Vec<_>>(), left);
+    assert_eq!(
+        other
+            .samples::<i16>()
+            .step_by(2)
+            .map(Result::unwrap)
+            .collect::<Vec<_>>(),
+        left
+    );
     assert_eq!(read(&mono_bytes(&left, 16_000)).unwrap().channels, [left]);
 }
 
@@ -97,7 +152,10 @@ fn broken_files_say_what_is_wrong() {
         read(&file).unwrap_err()
     };
     assert!(matches!(read(b""), Err(WavError::NotWav { .. })));
-    assert!(matches!(read(b"ID3\x04 this is an MP3"), Err(WavError::NotWav { .. })));
+    assert!(matches!(
+        read(b"ID3\x04 this is an MP3"),
+        Err(WavError::NotWav { .. })
+    ));
     assert_eq!(with(12, b"fmx "), WavError::Missing { chunk: "fmt" });
     assert_eq!(with(36, b"dxta"), WavError::Missing { chunk: "data" });
     assert_eq!(with(20, &[2, 0]), WavError::Encoding { tag: 2, bits: 16 });
