@@ -1,0 +1,2 @@
+// Supervisor, quality and content pages.
+export const desk = {} as const;

@@ -1,0 +1,273 @@
+// The agent's desk: state, the ringing call, the voice leg and the call as it unfolds.
+
+import { client, Problem } from '../api/client';
+import type { AgentAction, CardAction, SummarySentence, Ticket } from '../api/event';
+import { api } from '../api/paths';
+import { LiveSocket } from '../api/socket';
+import type { AgentState, CallView, ChosenState, Customer, LiveMessage, Ringing } from '../api/types';
+import { audioContext, Ring } from './audio';
+import { CallFold, emptyView } from './fold';
+import { microphone, VoiceError, VoiceLeg, type VoiceTrouble } from './webrtc';
+
+export class Desk {
+  state = $state<AgentState>('offline');
+  since_ms = $state(Date.now());
+  ring = $state<Ringing | null>(null);
+  /** What the engine already knows of the ringing call, where it tells. */
+  ringView = $state<CallView | null>(null);
+  view = $state<CallView | null>(null);
+  customer = $state<Customer | null>(null);
+  problem = $state<unknown>(null);
+  voiceTrouble = $state<VoiceTrouble | null>(null);
+  connected = $state(true);
+  loaded = $state(false);
+  accepting = $state(false);
+  hasVoice = $state(false);
+  muted = $state(false);
+  held = $derived(this.view?.state === 'held');
+  /** The text of the accepted card, for reading aloud. */
+  script = $state<{ text: string; source: string } | null>(null);
+
+  #agent = '';
+  #leg: VoiceLeg | undefined;
+  #fold: CallFold | undefined;
+  #fromSnapshot = false;
+  #sound: Ring | undefined;
+  #socket: LiveSocket<LiveMessage> | undefined;
+
+  async open(agent: string): Promise<void> {
+    this.#agent = agent;
+    this.#socket = new LiveSocket<LiveMessage>(api.live(), {
+      message: (message) => this.#take(message),
+      state: (connected) => {
+        if (connected && !this.connected) void this.#load();
+        this.connected = connected;
+      },
+    });
+    await this.#load();
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#stopRing();
+    this.#dropVoice();
+  }
+
+  levels(): { mine: number; theirs: number } {
+    const level = this.#leg?.levels() ?? { mine: 0, theirs: 0 };
+    // On this page the upper line is the caller, whose sound comes in.
+    return { mine: level.theirs, theirs: level.mine };
+  }
+
+  async setState(state: ChosenState): Promise<void> {
+    audioContext(); // From the click, so that the ring may sound later.
+    await this.#guard(async () => {
+      await client.setAgentState(state);
+      this.state = state;
+      this.since_ms = Date.now();
+    });
+  }
+
+  async accept(): Promise<void> {
+    const ring = this.ring;
+    if (!ring || this.accepting) return;
+    await this.#connect(ring.call);
+    if (this.hasVoice) {
+      this.ring = null;
+      this.#stopRing();
+    }
+  }
+
+  /** After a reload in mid-call: a new voice leg for the same call. */
+  async rejoin(): Promise<void> {
+    if (this.view) await this.#connect(this.view.call);
+  }
+
+  async decline(): Promise<void> {
+    const ring = this.ring;
+    if (!ring) return;
+    this.ring = null;
+    this.#stopRing();
+    await this.#guard(() => client.decline(ring.call));
+  }
+
+  hold(on: boolean): Promise<boolean> {
+    return this.#click({ click: 'hold', on });
+  }
+  async mute(on: boolean): Promise<void> {
+    this.muted = on;
+    this.#leg?.setMuted(on);
+    await this.#click({ click: 'mute', on });
+  }
+  key(key: string): Promise<boolean> {
+    return this.#click({ click: 'key', key });
+  }
+  hangUp(): Promise<boolean> {
+    return this.#click({ click: 'hang_up' });
+  }
+
+  async card(card: number, action: CardAction, text: string | null = null): Promise<void> {
+    const shown = this.view?.cards.find((one) => one.card === card);
+    if (!shown) return;
+    if (action !== 'dismiss') {
+      this.script = { text: text ?? shown.passage.text, source: `${shown.passage.title} › ${shown.passage.section}` };
+    }
+    shown.taken = action;
+    await this.#click({ click: 'card', card, action, text });
+  }
+  saveSummary(sentences: SummarySentence[]): Promise<boolean> {
+    return this.#click({ click: 'summary', sentences });
+  }
+  createTicket(ticket: Ticket): Promise<boolean> {
+    return this.#click({ click: 'ticket', ticket });
+  }
+  async finish(disposition: string): Promise<void> {
+    if (await this.#click({ click: 'wrap_up', disposition })) this.#clearCall();
+  }
+
+  async #connect(call: string): Promise<void> {
+    this.accepting = true;
+    this.problem = null;
+    this.voiceTrouble = null;
+    try {
+      audioContext();
+      const voice = await microphone();
+      this.#dropVoice();
+      this.#begin(call);
+      this.#leg = await VoiceLeg.open(voice, async (sdp) => (await client.accept(call, sdp)).sdp, {
+        lost: () => (this.voiceTrouble = 'line_lost'),
+      });
+      this.hasVoice = true;
+    } catch (cause) {
+      if (cause instanceof VoiceError) this.voiceTrouble = cause.trouble;
+      else this.problem = cause;
+      if (cause instanceof Problem && cause.status === 409) this.ring = null;
+    } finally {
+      this.accepting = false;
+    }
+  }
+
+  async #load(): Promise<void> {
+    await this.#guard(async () => {
+      const now = await client.agent();
+      this.state = now.state;
+      this.since_ms = now.since_ms;
+      if (now.call && now.call.state !== 'ended' && this.view?.call !== now.call.call) {
+        this.view = now.call;
+        this.#fold = new CallFold(this.view);
+        this.#fromSnapshot = true;
+        void this.#loadCustomer();
+      }
+    });
+    this.loaded = true;
+  }
+
+  #take(message: LiveMessage): void {
+    switch (message.type) {
+      case 'agent_state':
+        if (message.agent !== this.#agent) return;
+        this.state = message.state;
+        this.since_ms = message.since_ms;
+        if (message.state === 'available' || message.state === 'break' || message.state === 'offline') this.#clearCall();
+        return;
+      case 'ringing':
+        this.#ringing(message);
+        return;
+      case 'ring_ended':
+        if (this.ring?.call !== message.call) return;
+        this.ring = null;
+        this.#stopRing();
+        return;
+      case 'call_event':
+        this.#event(message);
+    }
+  }
+
+  #ringing(ring: Ringing): void {
+    if (this.ring?.call === ring.call) return;
+    this.#clearCall();
+    this.ring = ring;
+    this.ringView = null;
+    this.#stopRing();
+    this.#sound = new Ring();
+    void this.#lookAhead(ring.call);
+  }
+
+  /** What was understood so far, so that it is there before the first hello. */
+  async #lookAhead(call: string): Promise<void> {
+    try {
+      const { view } = await client.call(call);
+      if (this.ring?.call !== call) return;
+      this.ringView = view;
+      if (view.customer) this.customer = await client.customer(view.customer.id);
+    } catch {
+      // The ring itself carries the essentials; the rest comes with the accepted call.
+    }
+  }
+
+  #event(message: Extract<LiveMessage, { type: 'call_event' }>): void {
+    if (this.view?.call !== message.call) {
+      if (this.ring?.call !== message.call && message.event.seq !== 0) return;
+      this.#begin(message.call);
+    }
+    if (message.event.seq === 0 && this.#fromSnapshot) this.#begin(message.call);
+    if (!this.#fold?.apply(message.event)) return;
+    if (message.event.type === 'call_started') void this.#loadCustomer();
+    if (message.event.type === 'call_ended') this.#dropVoice();
+  }
+
+  #begin(call: string): void {
+    if (this.view?.call === call && !this.#fromSnapshot) return;
+    this.view = emptyView(call);
+    this.#fold = new CallFold(this.view);
+    this.#fromSnapshot = false;
+  }
+
+  async #loadCustomer(): Promise<void> {
+    const id = this.view?.customer?.id;
+    if (!id || this.customer?.id === id) return;
+    try {
+      this.customer = await client.customer(id);
+    } catch (problem) {
+      this.problem = problem;
+    }
+  }
+
+  async #click(action: AgentAction): Promise<boolean> {
+    const call = this.view?.call;
+    if (!call) return false;
+    return this.#guard(() => client.click(call, action));
+  }
+
+  async #guard(work: () => Promise<unknown>): Promise<boolean> {
+    this.problem = null;
+    try {
+      await work();
+      return true;
+    } catch (problem) {
+      this.problem = problem;
+      return false;
+    }
+  }
+
+  #clearCall(): void {
+    this.#dropVoice();
+    this.view = null;
+    this.customer = null;
+    this.script = null;
+    this.#fold = undefined;
+    this.#fromSnapshot = false;
+  }
+
+  #dropVoice(): void {
+    this.#leg?.close();
+    this.#leg = undefined;
+    this.hasVoice = false;
+    this.muted = false;
+  }
+
+  #stopRing(): void {
+    this.#sound?.stop();
+    this.#sound = undefined;
+  }
+}

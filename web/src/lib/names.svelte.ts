@@ -1,0 +1,68 @@
+// Titles of intents, names of flows, slots, queues and agents as the reader wants them.
+
+import { client } from '../api/client';
+import type { IntentTitle, Wallboard } from '../api/types';
+import { plain } from './format';
+import { pick, tMaybe } from './prefs.svelte';
+
+class Names {
+  #intents = $state<Record<string, IntentTitle>>({});
+  #agents = $state<Record<string, { zh: string; en: string }>>({});
+  #queues = $state<Record<string, { zh: string; en: string }>>({});
+  #asked = false;
+
+  /** Asks once for the titles; a page works without them. */
+  async load(): Promise<void> {
+    if (this.#asked) return;
+    this.#asked = true;
+    try {
+      this.learnIntents(await client.intents());
+    } catch {
+      this.#asked = false;
+    }
+  }
+  learnIntents(titles: IntentTitle[]): void {
+    for (const one of titles) this.#intents[one.intent] = one;
+  }
+  learnBoard(board: Pick<Wallboard, 'agents' | 'queues'>): void {
+    for (const one of board.agents) this.#agents[one.agent] = { zh: one.display_zh, en: one.display_en };
+    for (const one of board.queues) this.#queues[one.queue] = { zh: one.name_zh, en: one.name_en };
+  }
+  get agentIds(): string[] {
+    return Object.keys(this.#agents);
+  }
+  get intentIds(): string[] {
+    return Object.keys(this.#intents);
+  }
+
+  intent(id: string | null | undefined): string {
+    if (!id) return '–';
+    if (id === 'none') return pick('以上都不是', 'None of these');
+    const title = this.#intents[id];
+    return title ? pick(title.title_zh, title.title_en) : plain(id);
+  }
+  agent(id: string | null | undefined): string {
+    if (!id) return '–';
+    const known = this.#agents[id];
+    return known ? pick(known.zh, known.en) : id;
+  }
+  queue(id: string | null | undefined): string {
+    if (!id) return '–';
+    const known = this.#queues[id];
+    return known ? pick(known.zh, known.en) : plain(id);
+  }
+  slot(id: string): string {
+    return tMaybe(`slot.${id}`, plain(id));
+  }
+  tier(id: string | null | undefined): string {
+    return id ? tMaybe(`tier.${id}`, plain(id)) : '';
+  }
+  outcome(id: string | null | undefined): string {
+    return id ? tMaybe(`outcome.${id}`, tMaybe(`disposition.${id}`, plain(id))) : '–';
+  }
+  event(label: string): string {
+    const [kind = '', ...rest] = label.split(/[:\s]+/);
+    return tMaybe(`event.${kind}`, plain(kind)) + (rest.length ? ` ${rest.join(' ')}` : '');
+  }
+}
+export const names = new Names();
