@@ -106,7 +106,7 @@ impl Acd {
 
     /// Takes one input. `now` never goes back; an earlier one counts as the last.
     pub fn handle(&mut self, now: AcdTime, input: AcdInput) {
-        if matches!(self.out.back(), Some(AcdOutput::Deadline(_))) {
+        if matches!(self.out.back(), Some(AcdOutput::Deadline { .. })) {
             self.out.pop_back();
         }
         self.fire_due(now);
@@ -123,8 +123,8 @@ impl Acd {
             AcdInput::Deadline => {}
         }
         self.plan_positions();
-        if let Some((at, _)) = self.timers.first() {
-            self.out.push_back(AcdOutput::Deadline(*at));
+        if let Some((at, _)) = self.timers.first().copied() {
+            self.out.push_back(AcdOutput::Deadline { at });
         }
     }
 

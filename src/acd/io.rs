@@ -179,7 +179,9 @@ pub enum AcdOutput {
     },
     /// When to come back with [`AcdInput::Deadline`]. Always the last output, replaces the one
     /// before; without one nothing is pending.
-    Deadline(AcdTime),
+    Deadline {
+        at: AcdTime,
+    },
 }
 
 /// Why no person will come.

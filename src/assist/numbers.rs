@@ -99,8 +99,9 @@ impl Numbers {
                     .map(|d| d.to_string()),
             );
             // "一" alone is an article more often than a number, and a unit alone is a word.
-            let lone =
-                run.len() == 1 && (run[0] == '一' || unit_zh(run[0]).is_some_and(|u| u > 10));
+            let lone = run.len() == 1
+                && !number.contains('.')
+                && (run[0] == '一' || unit_zh(run[0]).is_some_and(|u| u > 10));
             if lone {
                 self.readings.insert(canonical(&number));
             } else {

@@ -1,0 +1,246 @@
+use crate::script::{Script, late_parcel};
+use expect_test::expect;
+use sidetone_assist::view::CallState;
+use sidetone_assist::{CallView, Speaker};
+use sidetone_types::*;
+
+#[test]
+fn the_page_gets_this() {
+    let mut call = Script::new("c1", Lang::Zh);
+    call.prompt("您好，请讲。");
+    let asked = call.caller("查账单");
+    call.intent(asked, "bill-query", 910).mood(asked, 10, "查");
+    call.event(EventKind::FlowEntered {
+        flow: "bill".into(),
+        step: "month".into(),
+    });
+    call.slot("bill", "month", "2026-10");
+    call.queue("general");
+    let wait = Some(WaitRange {
+        low_s: 10,
+        high_s: 60,
+    });
+    call.event(EventKind::WaitAnnounced { position: 2, wait });
+    let json = serde_json::to_string_pretty(&call.view()).expect("a view is JSON");
+    expect![[r#"
+        {
+          "call": "c1",
+          "lang": "zh",
+          "wire": "web_rtc",
+          "started_ms": 1795176000000,
+          "customer": {
+            "id": "c-wang"
+          },
+          "state": "waiting",
+          "queue": "general",
+          "position": 2,
+          "duration_us": 3500000,
+          "turns": [
+            {
+              "prompt": 1,
+              "speaker": "assistant",
+              "from_us": 0,
+              "to_us": 2000000,
+              "text": "您好，请讲。",
+              "final": true,
+              "interrupted": false,
+              "backchannel": false,
+              "words": []
+            },
+            {
+              "utterance": 1,
+              "speaker": "caller",
+              "from_us": 2000000,
+              "to_us": 3300000,
+              "text": "查账单",
+              "final": true,
+              "interrupted": false,
+              "backchannel": false,
+              "confidence": 900,
+              "intent": "bill-query",
+              "mood": {
+                "score": 10,
+                "because": [
+                  {
+                    "word": "查",
+                    "weight": 10
+                  }
+                ]
+              },
+              "words": []
+            }
+          ],
+          "intents": [
+            {
+              "utterance": 1,
+              "intent": "bill-query",
+              "score": 910,
+              "at_us": 3500000
+            }
+          ],
+          "slots": [
+            {
+              "flow": "bill",
+              "slot": "month",
+              "shown": "2026-10",
+              "confirmed": true,
+              "by_key": false,
+              "utterance": 1
+            }
+          ],
+          "flow": "bill",
+          "cards": [],
+          "compliance": [],
+          "mood": {
+            "now": 10,
+            "mean": 10,
+            "points": [
+              {
+                "at_us": 3500000,
+                "score": 10,
+                "speaker": "caller"
+              }
+            ]
+          },
+          "summary": [],
+          "summary_edited": false,
+          "events": [
+            {
+              "at_us": 0,
+              "label": "通话开始",
+              "zh": "通话开始",
+              "en": "Call started"
+            },
+            {
+              "at_us": 3500000,
+              "label": "进入流程：bill",
+              "zh": "进入流程：bill",
+              "en": "Entered the flow “bill”"
+            },
+            {
+              "at_us": 3500000,
+              "label": "进入队列 general",
+              "zh": "进入队列 general",
+              "en": "Entered the queue general"
+            },
+            {
+              "at_us": 3500000,
+              "label": "已告知排在第 2 位",
+              "zh": "已告知排在第 2 位",
+              "en": "Told the place in line: 2"
+            }
+          ]
+        }"#]].assert_eq(&json);
+}
+
+#[test]
+fn states_follow_the_call() {
+    let call = late_parcel();
+    let mut view = CallView::default();
+    let mut states = Vec::new();
+    for event in &call.events {
+        view.apply(event);
+        if states.last() != Some(&view.state) {
+            states.push(view.state);
+        }
+    }
+    use CallState::*;
+    assert_eq!(
+        states,
+        [Assistant, Waiting, Ringing, Talking, Ended, WrapUp, Ended]
+    );
+    assert_eq!(view.agent, Some("ann".into()));
+    assert_eq!(view.disposition.as_deref(), Some("done"));
+    let labels: Vec<_> = view
+        .events
+        .iter()
+        .map(|event| event.label.as_str())
+        .collect();
+    expect![[r#"
+        通话开始
+        进入队列 general
+        ann 振铃
+        ann 接听
+        客户挂断
+        开始话后处理
+        话后处理完成"#]].assert_eq(&labels.join("\n"));
+}
+
+#[test]
+fn history_holds_what_was_played_and_heard() {
+    let mut call = Script::new("c", Lang::En);
+    let (prompt, lang) = (PromptId(9), Lang::En);
+    call.event(EventKind::PromptStarted {
+        prompt,
+        key: "hours".into(),
+        text: Masked::authored("We are open from nine to six on weekdays."),
+        lang,
+    });
+    call.wait(800);
+    let (leg, utterance) = (LegId::CALLER, UtteranceId(40));
+    call.event(EventKind::SpeechStarted { leg, utterance });
+    call.event(EventKind::Partial {
+        leg,
+        utterance,
+        text: Masked::authored("no I"),
+    });
+    call.event(EventKind::PromptEnded {
+        prompt,
+        played: Masked::authored("We are open from"),
+        interrupted: true,
+    });
+    let view = call.view();
+    let turns: Vec<_> = view
+        .turns
+        .iter()
+        .map(|t| (t.speaker, t.text.as_str(), t.is_final))
+        .collect();
+    assert_eq!(
+        turns,
+        [
+            (Speaker::Assistant, "We are open from", true),
+            (Speaker::Caller, "no I", false)
+        ]
+    );
+    assert!(view.turns[0].interrupted);
+    // What turned out to be nothing leaves no turn.
+    call.event(EventKind::Heard {
+        leg,
+        transcript: Transcript {
+            utterance,
+            text: Masked::default(),
+            words: Vec::new(),
+            stage: Stage::Final,
+            lang: Lang::En,
+            confidence: 0,
+        },
+    });
+    assert_eq!(call.view().turns.len(), 1);
+}
+
+#[test]
+fn two_who_talk_at_once_stand_in_the_order_in_which_they_began() {
+    let mut call = Script::new("c", Lang::En);
+    let said = |call: &mut Script, leg, id: u32, text: &str| {
+        let transcript = Transcript {
+            utterance: UtteranceId(id),
+            text: Masked::authored(text),
+            words: Vec::new(),
+            stage: Stage::Final,
+            lang: Lang::En,
+            confidence: 900,
+        };
+        call.event(EventKind::Heard { leg, transcript });
+    };
+    for (id, leg) in [(1, LegId::CALLER), (2, LegId::FIRST_AGENT)] {
+        let utterance = UtteranceId(id);
+        call.event(EventKind::SpeechStarted { leg, utterance })
+            .wait(300);
+    }
+    said(&mut call, LegId::FIRST_AGENT, 2, "second");
+    said(&mut call, LegId::CALLER, 1, "first");
+    let view = call.view();
+    let texts: Vec<_> = view.turns.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(texts, ["first", "second"]);
+    assert_eq!(view.turns[1].speaker, Speaker::Agent);
+}
