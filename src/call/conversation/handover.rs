@@ -13,16 +13,17 @@ impl Call {
         if self.phase != Phase::Assistant {
             return;
         }
-        let skills = self
+        let head = self
             .intent
             .as_ref()
-            .map(|intent| skill_of(intent.as_str()))
-            .unwrap_or_default();
+            .and_then(|intent| intent.as_str().split('-').next());
+        let queue = head.and_then(|head| self.book.menu().queue.get(head).cloned());
+        let queue = queue.unwrap_or_else(|| self.policy.queue.clone());
         self.say(match reason {
             "asked" => "to-person",
             _ => "to-person-sorry",
         });
-        self.hand_over(self.policy.queue.clone(), skills, reason);
+        self.hand_over(queue, Vec::new(), reason);
     }
 
     /// Into a queue; out of hours a message is offered instead.
@@ -275,13 +276,5 @@ impl Call {
         self.phase = Phase::Waiting;
         self.say("agent-lost");
         self.enqueue(queue, skills, "agent_lost", true);
-    }
-}
-
-/// The skill that a kind of wish asks for: the part of the intent before the dash.
-fn skill_of(intent: &str) -> Vec<String> {
-    match intent.split('-').next().unwrap_or("") {
-        "complaint" => vec!["complaint".into()],
-        _ => Vec::new(),
     }
 }

@@ -147,7 +147,10 @@ impl Call {
             (Phase::Before, _) | (_, CallInput::Start(_)) => return,
             (_, input) => {
                 self.timers();
-                self.dispatch(input);
+                // The time that passed may have closed the call.
+                if self.phase != Phase::Over {
+                    self.dispatch(input);
+                }
             }
         }
         self.settle();
@@ -339,6 +342,11 @@ impl Call {
         facts.insert("tier".into(), Json::from(self.tier.as_str()));
         facts.insert("speech".into(), Json::from(self.speech));
         facts.insert("open".into(), Json::from(self.open));
+        let said_order = self
+            .mentioned
+            .iter()
+            .any(|slot| slot.kind == SlotKind::OrderNumber);
+        facts.insert("said_order".into(), Json::from(said_order));
         facts
     }
 }

@@ -46,7 +46,14 @@ const OWN_PROMPTS: &[(&str, &[&str])] = &[
 
 /// Variables that every prompt may use.
 const GLOBALS: &[&str] = &[
-    "lang", "customer", "caller", "tier", "speech", "open", "loop",
+    "lang",
+    "customer",
+    "caller",
+    "tier",
+    "speech",
+    "open",
+    "said_order",
+    "loop",
 ];
 
 /// Everything that is wrong with the content as a whole.

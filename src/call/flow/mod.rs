@@ -79,11 +79,11 @@ impl FlowBook {
         self.intents.get(intent)?.article.as_deref()
     }
 
-    /// What an intent is called when the caller is asked about it.
+    /// What an intent is called when the caller is asked about it: its flow's title, which fits into
+    /// a sentence, or its own.
     pub(crate) fn title_of(&self, intent: &str, lang: Lang) -> Option<&str> {
-        match self.intents.get(intent) {
-            Some(title) => Some(title.title.in_lang(lang)),
-            None => self.flow_of(intent).map(|flow| flow.title.in_lang(lang)),
-        }
+        let flow = self.flow_of(intent).map(|flow| &flow.title);
+        let own = self.intents.get(intent).map(|title| &title.title);
+        flow.or(own).map(|title| title.in_lang(lang))
     }
 }

@@ -134,6 +134,9 @@ pub struct Menu {
     /// Flow that takes a message when nobody is on duty.
     #[serde(default)]
     pub closed_flow: Option<String>,
+    /// Head of an intent (what stands before its first dash) → queue of its people.
+    #[serde(default)]
+    pub queue: BTreeMap<String, String>,
 }
 
 /// What a key of the menu does.

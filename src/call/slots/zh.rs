@@ -55,7 +55,8 @@ pub fn cardinal(text: &str) -> Option<u64> {
             sum.checked_mul(10)?.checked_add(u64::from(digit(c)?))
         });
     }
-    let (mut total, mut section, mut number) = (0u64, 0u64, None::<u64>);
+    // What stands before 亿, before 万, and below it.
+    let (mut total, mut wan, mut section, mut number) = (0u64, 0u64, 0u64, None::<u64>);
     let mut last_unit = 1u64;
     let mut zero = false;
     for &c in &chars {
@@ -70,7 +71,13 @@ pub fn cardinal(text: &str) -> Option<u64> {
             let unit = unit(c)?;
             if unit >= 10_000 {
                 section = section.checked_add(number.take().unwrap_or(0))?;
-                total = total.checked_add(section)?.checked_mul(unit)?;
+                if unit == 10_000 {
+                    wan = wan.checked_add(section)?.checked_mul(unit)?;
+                } else {
+                    let below = wan.checked_add(section)?;
+                    total = total.checked_add(below)?.checked_mul(unit)?;
+                    wan = 0;
+                }
                 section = 0;
             } else {
                 section = section.checked_add(number.take().unwrap_or(1).checked_mul(unit)?)?;
@@ -85,7 +92,10 @@ pub fn cardinal(text: &str) -> Option<u64> {
         Some(value) => value,
         None => 0,
     };
-    total.checked_add(section)?.checked_add(tail)
+    total
+        .checked_add(wan)?
+        .checked_add(section)?
+        .checked_add(tail)
 }
 
 #[cfg(test)]

@@ -1,0 +1,343 @@
+//! Inputs in any order: no panic, numbered events, an end, and the same again on replay.
+
+use crate::world::{book, replay};
+use sidetone_call::{Call, CallPolicy, Output, Request};
+use sidetone_types::*;
+use std::collections::BTreeMap;
+
+/// xorshift64*: a seed makes a run, a failure prints the seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.max(1)
+    }
+
+    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.roll(list.len() as u64) as usize]
+    }
+}
+
+const TEXTS: &[&str] = &[
+    "查一下账单",
+    "转人工",
+    "agent",
+    "嗯",
+    "mm-hm",
+    "对",
+    "不对，是七",
+    "yes",
+    "no, sorry, seven",
+    "",
+    "二零六一一零一八",
+    "two zero six one one zero one eight",
+    "English please",
+    "请讲中文",
+    "再见",
+    "第二个",
+    "the second one",
+    "谢谢",
+    "我要退款，顺便查快递",
+    "再说一遍",
+    "\u{0}😀 ﷽",
+    "零",
+    "一",
+    "百千万亿点月号年",
+];
+
+fn random_input(dice: &mut Dice, asked: &[RequestId]) -> CallInput {
+    let leg = LegId(dice.roll(4) as u16);
+    let utterance = UtteranceId(dice.roll(8) as u32);
+    let prompt = PromptId(dice.roll(12) as u32);
+    let request = if asked.is_empty() || dice.roll(4) == 0 {
+        RequestId(dice.roll(9))
+    } else {
+        *dice.of(asked)
+    };
+    let text = Masked::authored(*dice.of(TEXTS));
+    let agent = AgentId::from(*dice.of(&["mei", "jack"]));
+    match dice.roll(26) {
+        0..=3 => CallInput::Voice {
+            leg: LegId(dice.roll(3) as u16),
+            level: dice.roll(4) as u8,
+        },
+        4 => CallInput::Partial {
+            leg,
+            utterance,
+            text,
+        },
+        5 | 6 => CallInput::Final {
+            leg: LegId::CALLER,
+            transcript: Transcript {
+                utterance,
+                text,
+                words: Vec::new(),
+                stage: Stage::Final,
+                lang: *dice.of(&Lang::ALL),
+                confidence: dice.roll(1100) as u16,
+            },
+            slots: Vec::new(),
+        },
+        7 => CallInput::Unheard {
+            leg,
+            utterance,
+            reason: "x".into(),
+        },
+        8 | 9 => CallInput::Understood {
+            request,
+            scores: scores(dice),
+        },
+        10 => CallInput::Found {
+            request,
+            passages: Vec::new(),
+        },
+        11 | 12 => CallInput::Connector {
+            request,
+            answer: answer(dice),
+        },
+        13 | 14 => CallInput::Key {
+            leg: LegId::CALLER,
+            key: *dice.of(&['0', '1', '2', '3', '7', '*', '#', 'A', 'x']),
+        },
+        15 => CallInput::PromptStarted { prompt },
+        16 | 17 => CallInput::PromptEnded {
+            prompt,
+            played_ms: dice.roll(3000) as u32,
+            total_ms: dice.roll(3000) as u32,
+        },
+        18 => CallInput::LegJoined {
+            leg,
+            party: Party::Agent { agent },
+            wire: Wire::WebRtc,
+        },
+        19 => CallInput::Waiting {
+            position: dice.roll(5) as u32,
+            wait: None,
+        },
+        20 => CallInput::Offered { agent },
+        21 => CallInput::Accepted { agent, leg },
+        22 => CallInput::QueueRefused { reason: "x".into() },
+        23 => CallInput::Click {
+            by: agent,
+            action: click(dice),
+        },
+        24 => CallInput::Speech {
+            available: dice.roll(2) == 0,
+        },
+        _ => match dice.roll(30) {
+            0 => CallInput::Shutdown,
+            1 => CallInput::LegLeft {
+                leg: LegId::CALLER,
+                reason: "hung_up".into(),
+            },
+            2 => CallInput::LegLeft {
+                leg,
+                reason: "ice".into(),
+            },
+            3 => CallInput::OfferEnded {
+                agent,
+                outcome: OfferOutcome::TimedOut,
+            },
+            _ => CallInput::Deadline,
+        },
+    }
+}
+
+fn scores(dice: &mut Dice) -> Vec<IntentScore> {
+    const INTENTS: &[&str] = &[
+        "bill-query",
+        "refund-request",
+        "none",
+        "appointment-book",
+        "opening-hours",
+        "no-such",
+    ];
+    (0..dice.roll(3))
+        .map(|_| IntentScore {
+            intent: (*dice.of(INTENTS)).into(),
+            score: dice.roll(1200) as u16,
+        })
+        .collect()
+}
+
+fn answer(dice: &mut Dice) -> ConnectorAnswer {
+    match dice.roll(3) {
+        0 => ConnectorAnswer::NotFound,
+        1 => ConnectorAnswer::Failed { reason: "x".into() },
+        _ => {
+            let mut fields = BTreeMap::new();
+            fields.insert("customer".into(), serde_json::json!("c-wang"));
+            fields.insert(
+                "slots".into(),
+                serde_json::json!([{"id": "s-1"}, 7, {"day": null}]),
+            );
+            fields.insert("status".into(), serde_json::json!(["odd"]));
+            ConnectorAnswer::Ok { fields }
+        }
+    }
+}
+
+fn click(dice: &mut Dice) -> AgentAction {
+    match dice.roll(5) {
+        0 => AgentAction::Hold {
+            on: dice.roll(2) == 0,
+        },
+        1 => AgentAction::Mute { on: true },
+        2 => AgentAction::Key { key: '5' },
+        3 => AgentAction::HangUp,
+        _ => AgentAction::WrapUp {
+            disposition: "done".into(),
+        },
+    }
+}
+
+struct Outcome {
+    inputs: Vec<(CallTime, CallInput)>,
+    events: Vec<CallEvent>,
+    finished: bool,
+}
+
+/// Drains the machine, and checks what every drain must keep to.
+fn drain(call: &mut Call, outcome: &mut Outcome, asked: &mut Vec<RequestId>) -> Option<CallTime> {
+    let mut deadline = None;
+    while let Some(output) = call.poll() {
+        assert!(deadline.is_none(), "the deadline is the last output");
+        assert!(!outcome.finished, "nothing comes after Finish");
+        match output {
+            Output::Event(event) => {
+                assert_eq!(event.seq, outcome.events.len() as u64);
+                outcome.events.push(event);
+            }
+            Output::Request(
+                Request::Understand { request, .. }
+                | Request::Ask { request, .. }
+                | Request::Connect { request, .. },
+            ) => asked.push(request),
+            Output::Request(Request::Finish) => outcome.finished = true,
+            Output::Request(_) => {}
+            Output::Deadline(time) => deadline = Some(time),
+        }
+    }
+    deadline
+}
+
+fn random_call(seed: u64) -> Outcome {
+    let mut dice = Dice(seed * 2 + 1);
+    let mut call = Call::new(book(), CallPolicy::default());
+    let mut outcome = Outcome {
+        inputs: Vec::new(),
+        events: Vec::new(),
+        finished: false,
+    };
+    let mut asked = Vec::new();
+    let mut now = CallTime::ZERO;
+    let start = CallStart {
+        call: "c".into(),
+        wall_ms: 1_795_312_800_000,
+        wire: Wire::WebRtc,
+        lang: *dice.of(&Lang::ALL),
+        ani: None,
+        dnis: None,
+        customer: None,
+        content: String::new(),
+        speech: dice.roll(4) > 0,
+        open: dice.roll(4) > 0,
+    };
+    let mut give = |call: &mut Call, outcome: &mut Outcome, now: CallTime, input: CallInput| {
+        outcome.inputs.push((now, input.clone()));
+        call.handle(now, input);
+        let recent = asked.len().saturating_sub(3);
+        let deadline = drain(call, outcome, &mut asked);
+        (deadline, asked[recent.min(asked.len())..].to_vec())
+    };
+    let mut recent = give(&mut call, &mut outcome, now, CallInput::Start(start)).1;
+    for _ in 0..dice.roll(250) {
+        now = CallTime(now.0 + dice.roll(1_500_000));
+        let input = random_input(&mut dice, &recent);
+        recent = give(&mut call, &mut outcome, now, input).1;
+    }
+    // However it stands, a caller who leaves ends it, in bounded time.
+    let gone = CallInput::LegLeft {
+        leg: LegId::CALLER,
+        reason: "hung_up".into(),
+    };
+    let mut deadline = give(&mut call, &mut outcome, now, gone).0;
+    for _ in 0..20 {
+        let Some(time) = deadline else { break };
+        deadline = give(&mut call, &mut outcome, time, CallInput::Deadline).0;
+    }
+    assert!(
+        outcome.finished && call.is_over(),
+        "the call is never closed"
+    );
+    outcome
+}
+
+#[test]
+fn any_order_of_inputs_ends_and_replays() {
+    for seed in 0..3000 {
+        let run = std::panic::catch_unwind(|| random_call(seed));
+        let Ok(outcome) = run else {
+            panic!("seed {seed}");
+        };
+        let ends = outcome
+            .events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::CallEnded { .. }))
+            .count();
+        assert_eq!(ends, 1, "seed {seed}: a call ends once");
+        assert_eq!(
+            replay(&outcome.inputs),
+            outcome.events,
+            "seed {seed}: the replay differs"
+        );
+    }
+}
+
+/// A caller with whom nothing works is still never left without an answer for good: as long as
+/// the assistant has the call there is a deadline, and it leads to a person or to an end.
+#[test]
+fn a_dead_house_still_ends_the_call() {
+    for lang in Lang::ALL {
+        for open in [true, false] {
+            let mut call = Call::new(book(), CallPolicy::default());
+            let start = CallStart {
+                call: "c".into(),
+                wall_ms: 0,
+                wire: Wire::Sip,
+                lang,
+                ani: None,
+                dnis: None,
+                customer: None,
+                content: String::new(),
+                speech: false,
+                open,
+            };
+            let mut outcome = Outcome {
+                inputs: Vec::new(),
+                events: Vec::new(),
+                finished: false,
+            };
+            let mut asked = Vec::new();
+            call.handle(CallTime::ZERO, CallInput::Start(start));
+            let mut deadline = drain(&mut call, &mut outcome, &mut asked);
+            for _ in 0..200 {
+                let Some(time) = deadline else { break };
+                call.handle(time, CallInput::Deadline);
+                deadline = drain(&mut call, &mut outcome, &mut asked);
+            }
+            let queued = outcome
+                .events
+                .iter()
+                .any(|event| matches!(event.kind, EventKind::QueueEntered { .. }));
+            let ended = outcome
+                .events
+                .iter()
+                .any(|event| matches!(event.kind, EventKind::CallEnded { .. }));
+            assert_eq!((queued, ended), (open, !open), "{lang} open {open}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Who has the word: pauses, barge-in, backchannels, keys, silence.
+
+use crate::check;
+use expect_test::expect;
+
+#[test]
+fn a_prompt_is_interrupted_by_a_wish() {
+    check(
+        "
+        0.0 start zh
+        8.5 caller: 查一下我的账单
+        14.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             10.22 caller said "查一下我的账单"
+             10.24 intent bill-query 930
+             10.24 flow bill at who
+             10.24 flow identify at phone
+             10.29 say phone-ask: 请说一下您注册用的手机号。
+        "#]],
+    );
+}
+
+#[test]
+fn a_hum_does_not_stop_a_prompt() {
+    check(
+        "
+        0.0 start zh
+        7.2 caller: 嗯
+        11.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+              8.66 caller said "嗯"
+              8.68 intent none 950
+              8.70 passages, best 120
+              8.70 no match 1
+              8.75 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+        "#]],
+    );
+}
+
+#[test]
+fn an_english_hum_does_not_stop_a_prompt() {
+    check(
+        "
+        0.0 start en
+        6.0 caller: mm-hm
+        10.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+              6.88 caller said "mm-hm"
+              6.88 backchannel
+        "#]],
+    );
+}
+
+#[test]
+fn the_recording_notice_is_heard_to_its_end_and_the_wish_kept() {
+    check(
+        "
+        0.0 start en
+        1.0 caller: check my bill please
+        9.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              2.72 caller said "check my bill please"
+              5.11 intent bill-query 930
+              5.11 flow bill at who
+              5.11 flow identify at phone
+              5.14 say welcome-open: How can I help you today?
+              6.69 say phone-ask: What's the phone number of your account?
+        "#]],
+    );
+}
+
+#[test]
+fn agent_over_a_prompt_stops_it_at_once() {
+    check(
+        "
+        0.0 start en
+        6.0 caller: agent
+        9.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+              6.43 barge-in
+              6.45 stopped after "How can I help you"
+              6.88 caller said "agent"
+              6.88 queue service priority 0 because asked
+              6.88 → enqueue service tier "" en intent -
+              6.93 say to-person: Of course. I'll put you through to a person.
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_over_a_prompt_stops_it() {
+    check(
+        "
+        0.0 start zh
+        7.5 key 3
+        10.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+              7.50 key 3
+              7.50 flow bill at who
+              7.50 flow identify at phone
+              7.55 say phone-ask: 请说一下您注册用的手机号。
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_over_the_notice_waits() {
+    check(
+        "
+        0.0 start en
+        1.0 key 0
+        7.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              1.00 key 0
+              5.09 queue service priority 0 because asked
+              5.09 → enqueue service tier "" en intent -
+              5.14 say to-person: Of course. I'll put you through to a person.
+        "#]],
+    );
+}
+
+#[test]
+fn a_noise_is_nothing() {
+    check(
+        "
+        0.0 start en
+        9.0 noise 0.08
+        11.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+        "#]],
+    );
+}
+
+#[test]
+fn a_noise_that_is_no_word_starts_the_silence_anew() {
+    check(
+        "
+        0.0 start en
+        9.0 noise 0.4
+        18.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+             10.20 caller said ""
+             16.20 no input 1
+             16.25 say no-input: Sorry, I didn't hear anything.
+        "#]],
+    );
+}
+
+#[test]
+fn silence_leads_to_keys_and_then_to_a_person() {
+    check(
+        "
+        0.0 start zh
+        60.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             13.12 no input 1
+             13.17 say no-input: 不好意思，我没有听到您说话。
+             15.74 say ask-open-short: 请问您想办理什么？
+             23.36 no input 2
+             23.41 say no-input-keys: 我还是没有听到您的声音，您也可以用按键。
+             27.06 say menu: 请按键选择：查订单，请按1；查快递，请按2；查账单，请按3；申请退款，请按4；预约上门，请按5；登记投诉，请按6；人工客服，请按0；重听，请按井号键。
+             46.56 no input 3
+             46.56 queue service priority 0 because no_input
+             46.56 → enqueue service tier "" zh intent -
+             46.61 say to-person-sorry: 抱歉没能帮到您，我为您转接人工客服。
+             49.85 → music on
+        "#]],
+    );
+}
+
+#[test]
+fn silence_out_of_hours_ends_politely() {
+    check(
+        "
+        0.0 start en closed
+        75.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+             12.64 no input 1
+             12.69 say no-input: Sorry, I didn't hear anything.
+             14.54 say ask-open-short: What can I do for you?
+             21.86 no input 2
+             21.91 say no-input-keys: I still can't hear you. You can also use the keypad.
+             25.08 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
+             47.34 no input 3
+             47.39 say no-input-bye: I can't hear you, so I'll hang up now. Please do call again.
+             51.04 say goodbye: Thank you for calling. Goodbye.
+             52.90 call ended: NoInput
+             52.90 → hang up caller
+             54.40 → finish
+        "#]],
+    );
+}
+
+#[test]
+fn a_pause_for_thought_is_no_end() {
+    check(
+        "
+        0.0 start zh
+        9.5 caller: 我想查一下我的[0.9]账单
+        14.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             12.44 caller said "我想查一下我的账单"
+             12.46 intent bill-query 930
+             12.46 flow bill at who
+             12.46 flow identify at phone
+             12.51 say phone-ask: 请说一下您注册用的手机号。
+        "#]],
+    );
+}
+
+#[test]
+fn going_on_before_the_answer_makes_one_turn() {
+    check(
+        "
+        0.0 start zh
+        9.5 caller: 我有个问题[0.55]退款要多久
+        14.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             10.90 caller said "我有个问题"
+             10.92 intent none 950
+             10.94 passages, best 120
+             10.94 no match 1
+             10.99 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+             11.45 barge-in
+             11.47 stopped after "不好意"
+             12.25 caller said "退款要多久"
+             12.27 intent refund-how-long 900
+             12.29 passages, best 800
+             12.34 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+        "#]],
+    );
+}
+
+#[test]
+fn repeat_says_the_question_again() {
+    check(
+        "
+        0.0 start en
+        8.0 caller: can you say that again
+        12.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+             10.00 caller said "can you say that again"
+             10.05 say welcome-open: How can I help you today?
+        "#]],
+    );
+}
+
+#[test]
+fn thanks_and_goodbye() {
+    check(
+        "
+        0.0 start zh
+        9.5 caller: 好的谢谢
+        14.0 caller: 再见
+        22.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             10.74 caller said "好的谢谢"
+             10.79 say you-are-welcome: 不客气。
+             11.56 say welcome-open: 请问有什么可以帮您？
+             14.92 caller said "再见"
+             14.97 say goodbye: 感谢您的来电，再见。
+             16.77 call ended: AssistantFinished
+             16.77 → hang up caller
+             18.27 → finish
+        "#]],
+    );
+}
