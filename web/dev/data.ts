@@ -43,14 +43,14 @@ export const customers: Record<string, T.Customer> = {
     id: 'c-wang', name: '王芳', name_en: 'Wang Fang', phone: '170****0001', tier: 'vip', since: '2019-03-12', city: '上海', notes: '喜欢晚上收货；去年底换过一次热水器。',
     orders: [
       { id: '20611406', placed: day(1), status: 'packing', total_cents: 89900, items: [{ name_zh: '手持吸尘器', name_en: 'cordless vacuum cleaner', quantity: 1 }] },
-      { id: '20611018', placed: day(4), status: 'shipped', total_cents: 96700, parcel: 'QH2026117707', items: [{ name_zh: '女士羽绒服', name_en: 'women’s down jacket' }, { name_zh: '龙井茶礼盒', name_en: 'Longjing tea gift box' }] },
+      { id: '20611018', placed: day(4), status: 'shipped', total_cents: 96700, parcel: { id: 'QH2026117707', status: 'out-for-delivery', last_place_zh: '上海徐汇站', last_place_en: 'Xuhui station, Shanghai' }, items: [{ name_zh: '女士羽绒服', name_en: 'women’s down jacket' }, { name_zh: '龙井茶礼盒', name_en: 'Longjing tea gift box' }] },
       { id: '20609152', placed: day(20), status: 'delivered', total_cents: 15900, items: [{ name_zh: '静音加湿器', name_en: 'quiet humidifier' }] },
       { id: '20604880', placed: day(47), status: 'returned', total_cents: 32900, items: [{ name_zh: '透气跑步鞋', name_en: 'running shoes' }] },
     ],
     bills: [{ month: '2026-10', total_cents: 48374, due: '2026-11-25', paid: false }, { month: '2026-09', total_cents: 47174, due: '2026-10-25', paid: true }],
     contacts: [
       { call: 'call-3', at_ms: NOW - DAY, intent: 'parcel-track', outcome: 'assistant_finished', summary: '查询包裹，被告知当日送达。' },
-      { call: 'call-9', at_ms: NOW - 39 * DAY, intent: 'refund-how-long', outcome: 'caller_hung_up', summary: '询问跑步鞋退款进度，已说明 3 个工作日到账。' },
+      { call: 'call-9', at_ms: NOW - 39 * DAY, intent: 'refund-how-long', outcome: 'answered', summary: '询问跑步鞋退款进度，已说明 3 个工作日到账。' },
     ],
   },
 };
@@ -67,7 +67,7 @@ export const intents: T.IntentTitle[] = [
 
 const SUMMARY = ['客户投诉包裹三天没有更新，已申请优先派送。', '客户查询本月账单，已告知金额与到期日。', 'Asked how long a refund takes; told 1 to 3 working days.', '预约周一下午上门维修热水器。', ''];
 const NAMES = ['王芳', '李强', 'Emma Smith', 'Tom Jones', null];
-const OUTCOMES = ['caller_hung_up', 'assistant_finished', 'assistant_finished', 'agent_hung_up', 'abandoned', 'no_input'];
+const OUTCOMES = ['answered', 'assistant_finished', 'answered', 'assistant_finished', 'abandoned', 'left_early'];
 export const rows: T.CallRow[] = Array.from({ length: 64 }, (_, i) => ({
   call: `call-${i + 1}`, started_ms: NOW - i * 37 * 60_000 - 120_000, duration_s: 40 + ((i * 67) % 380), lang: i % 3 === 2 ? 'en' : 'zh', wire: i % 5 === 4 ? 'sip' : 'web_rtc',
   customer_name: NAMES[i % 5] ?? null, tier: ['vip', 'standard', 'gold', 'standard', null][i % 5] ?? null, intent: intents[i % intents.length]?.intent ?? null,
@@ -118,7 +118,7 @@ export function report(): T.Report {
     days,
     agents: [agent('chen', '陈晓', 'Chen Xiao', 96, 14, 3), agent('ann', 'Ann Brown', 'Ann Brown', 71, 22, 0), agent('zhao', '赵磊', 'Zhao Lei', 88, -9, 11), agent('sun', '孙倩', 'Sun Qian', 64, 3, 2)],
     keywords: [
-      { rule: 'hello', kind: 'required', hint_zh: '第一句要问候“您好”', hint_en: 'Greet in the first turn', hits: 302, calls: ['call-1', 'call-3'] },
+      { rule: 'hello', kind: 'required', hint_zh: '第一句要问候“您好”', hint_en: 'Greet in the first turn', hits: 2, kept: 302, calls: ['call-1', 'call-3'] },
       { rule: 'no-promise', kind: 'forbidden', hint_zh: '不能承诺送达时间', hint_en: 'Never promise a delivery time', hits: 16, calls: ['call-1', 'call-7', 'call-13', 'call-19'] },
       { rule: 'no-private-pay', kind: 'forbidden', hint_zh: '不得引导私下转账', hint_en: 'Never ask for a private transfer', hits: 0, calls: [] },
     ],

@@ -29,6 +29,11 @@ export class LiveSocket<M> {
     return true;
   }
 
+  /** Lets the connection go and opens a new one at once. */
+  reconnect(): void {
+    this.#socket?.close();
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -86,6 +86,7 @@ export interface Turn {
   text: string;
   final: boolean;
   interrupted: boolean;
+  backchannel?: boolean;
   confidence?: number | null;
   intent?: string | null;
   mood?: TurnMood | null;
@@ -125,7 +126,7 @@ export interface FoundIntent {
 export interface CallView {
   call: string;
   lang: Lang;
-  wire: Wire;
+  wire?: Wire | null;
   started_ms: number;
   customer?: { id: string } | null;
   ani?: string | null;
@@ -146,7 +147,8 @@ export interface CallView {
   summary_edited: boolean;
   ticket?: Ticket | null;
   disposition?: string | null;
-  events: { at_us: number; label: string }[];
+  /** `label` is in the call's language. */
+  events: { at_us: number; label: string; zh?: string; en?: string }[];
 }
 
 export interface Order {
@@ -155,7 +157,7 @@ export interface Order {
   status: string;
   items?: { name_zh?: string; name_en?: string; quantity?: number }[];
   total_cents?: number;
-  parcel?: string | null;
+  parcel?: { id: string; status: string; last_place_zh?: string; last_place_en?: string } | null;
 }
 export interface Bill {
   month: string;
@@ -225,7 +227,7 @@ export interface CallRow {
   started_ms: number;
   duration_s: number;
   lang: Lang;
-  wire: Wire;
+  wire?: Wire | null;
   customer_name?: string | null;
   tier?: string | null;
   intent?: string | null;
@@ -279,11 +281,14 @@ export interface ReportAgent {
 }
 export interface ReportKeyword {
   rule: string;
-  kind: string;
+  kind: 'required' | 'forbidden';
   hint_zh: string;
   hint_en: string;
+  /** Calls in which the rule was broken, and those calls. */
   hits: number;
   calls: string[];
+  /** Calls in which a required phrase was said in time. */
+  kept?: number;
 }
 export interface IntentTitle {
   intent: string;
@@ -366,5 +371,7 @@ export type LiveMessage =
   | { type: 'ring_ended'; call: string; outcome: string }
   | { type: 'call_event'; call: string; event: CallEvent }
   | { type: 'wallboard'; board: Wallboard }
-  | { type: 'content'; status: ContentStatus };
+  | { type: 'content'; status: ContentStatus }
+  /** The page fell behind and must load its state again. */
+  | { type: 'reload' };
 export type Ringing = Extract<LiveMessage, { type: 'ringing' }>;

@@ -38,8 +38,10 @@ export const agent = {
   'ring.decline': { zh: '拒接', en: 'Decline' },
   'ring.expires': { zh: '{n} 秒后转给别人', en: 'Goes to someone else in {n} s' },
 
-  'desk.rejoin': { zh: '这个窗口没有这通电话的声音。', en: 'This window has no sound of this call.' },
-  'desk.rejoin.do': { zh: '重新接入声音', en: 'Rejoin with sound' },
+  'desk.novoice': {
+    zh: '这个窗口没有这通电话的声音：它在另一个窗口里，或者刚刷新过页面。',
+    en: 'This window has no sound of this call: it is in another window, or this page was reloaded.',
+  },
   'desk.hold': { zh: '保持', en: 'Hold' },
   'desk.unhold': { zh: '取消保持', en: 'Resume' },
   'desk.mute': { zh: '静音', en: 'Mute' },

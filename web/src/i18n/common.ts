@@ -85,7 +85,11 @@ export const common = {
   'outcome.leg_failed': { zh: '线路中断', en: 'Line failed' },
   'outcome.lost': { zh: '引擎中断', en: 'Lost' },
   'outcome.shutdown': { zh: '系统停机', en: 'Shut down' },
-  'outcome.live': { zh: '进行中', en: 'In progress' },
+  'outcome.running': { zh: '进行中', en: 'In progress' },
+  'outcome.answered': { zh: '坐席接听', en: 'Answered by a person' },
+  'outcome.left_early': { zh: '提前离开', en: 'Left early' },
+  'outcome.unserved': { zh: '未能转接', en: 'No person to be had' },
+  'outcome.failed': { zh: '线路或系统中断', en: 'Failed' },
 
   'mood.word.low': { zh: '不满', en: 'Upset' },
   'mood.word.mid': { zh: '平静', en: 'Calm' },

@@ -78,11 +78,6 @@ export class Desk {
     }
   }
 
-  /** After a reload in mid-call: a new voice leg for the same call. */
-  async rejoin(): Promise<void> {
-    if (this.view) await this.#connect(this.view.call);
-  }
-
   async decline(): Promise<void> {
     const ring = this.ring;
     if (!ring) return;
@@ -177,6 +172,11 @@ export class Desk {
         if (this.ring?.call !== message.call) return;
         this.ring = null;
         this.#stopRing();
+        return;
+      case 'reload':
+        // Events were missed: fold the call anew from what the next connection sends.
+        this.#fromSnapshot = true;
+        this.#socket?.reconnect();
         return;
       case 'call_event':
         this.#event(message);

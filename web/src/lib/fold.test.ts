@@ -24,10 +24,10 @@ const heard = (utterance: number, text: string, leg = 0): EventKind => ({
     confidence: 930,
   },
 });
-const card = (number: number, utterance = 1) => ({
+const card = (number: number, utterance = 1, score = 800) => ({
   card: number,
   utterance,
-  passage: { document: 'd', title: 't', section: 's', text: 'x', score: 800 },
+  passage: { document: 'd', title: 't', section: 's', text: 'x', score },
 });
 
 describe('call fold', () => {
@@ -99,31 +99,33 @@ describe('call fold', () => {
     expect(rejected.slots).toEqual([]);
   });
 
-  it('weighs mood by the length of what the caller said and leaves the agent out', () => {
+  it('weighs mood by how long the caller spoke and leaves the agent out', () => {
     const mood = (utterance: number, leg: number, score: number): EventKind => ({ type: 'mood_scored', utterance, leg, mood: { score, because: [] } });
     const view = fold([
       started,
       [10, heard(1, '好好好好好好')],
+      [10, { type: 'speech_ended', leg: 0, utterance: 1, span: { from: 0, to: 3_000_000 }, ended_by: 'pause' }],
       [11, mood(1, 0, -60)],
       [20, heard(2, '嗯嗯')],
+      [20, { type: 'speech_ended', leg: 0, utterance: 2, span: { from: 4_000_000, to: 5_000_000 }, ended_by: 'pause' }],
       [21, mood(2, 0, 20)],
       [30, heard(3, '您好', 2)],
       [31, mood(3, 2, 90)],
     ]);
     expect(view.mood.now).toBe(20);
-    expect(view.mood.mean).toBe(Math.round((-60 * 6 + 20 * 2) / 8));
+    expect(view.mood.mean).toBe(Math.round((-60 * 3 + 20 * 1) / 4));
     expect(view.mood.points.map((one) => one.speaker)).toEqual(['caller', 'caller', 'agent']);
     expect(view.turns[0]?.mood?.score).toBe(-60);
   });
 
-  it('offers the newest three cards that nobody decided on', () => {
+  it('offers three cards that nobody decided on, of the latest question first, then the best', () => {
     const view = fold([
       started,
-      [1, { type: 'cards_shown', cards: [card(1), card(2), card(3)] }],
+      [1, { type: 'cards_shown', cards: [card(1), card(2, 1, 990), card(3, 1, 850)] }],
       [2, { type: 'card_taken', card: 2, action: 'dismiss', by: 'ann' }],
-      [3, { type: 'cards_shown', cards: [card(3), card(4), card(5)] }],
+      [3, { type: 'cards_shown', cards: [card(3), card(4, 2, 300), card(5, 1, 700)] }],
     ]);
-    expect(openCards(view).map((one) => one.card)).toEqual([5, 4, 3]);
+    expect(openCards(view).map((one) => one.card)).toEqual([4, 3, 1]);
     expect(view.cards.find((one) => one.card === 2)?.taken).toBe('dismiss');
   });
 
@@ -148,9 +150,11 @@ describe('call fold', () => {
     expect(call.view.cards).toHaveLength(1);
   });
 
-  it('names the last intent that means something', () => {
+  it('names what the call is about, not the wish for a person', () => {
     const intent = (name: string): EventKind => ({ type: 'intent_found', utterance: 1, best: { intent: name, score: 900 }, others: [] });
     expect(mainIntent(fold([started, [1, intent('bill-query')], [2, intent('none')]]))).toBe('bill-query');
+    expect(mainIntent(fold([started, [1, intent('bill-query')], [2, intent('agent-request')]]))).toBe('bill-query');
+    expect(mainIntent(fold([started, [1, intent('agent-request')]]))).toBe('agent-request');
     expect(mainIntent(fold([started]))).toBeUndefined();
   });
 });

@@ -264,14 +264,14 @@ function closeOpenTurns(view: CallView, at: number): void {
   }
 }
 
-/** The caller's mood: the last turn's score, and the mean weighted by the length of the turn's text. */
+/** The caller's mood: the last turn's score, and the mean weighted by how long each turn was spoken. */
 function callerMood(view: CallView): { now: number | null; mean: number | null } {
   const last = view.mood.points.findLast((one: MoodPoint) => one.speaker === 'caller');
   let sum = 0;
   let weight = 0;
   for (const turn of view.turns) {
     if (turn.speaker !== 'caller' || !turn.mood) continue;
-    const length = Math.max(1, turn.text.length);
+    const length = Math.max(1, turn.to_us - turn.from_us);
     sum += turn.mood.score * length;
     weight += length;
   }
@@ -291,12 +291,16 @@ export class CallFold {
   }
 }
 
-/** The cards an agent still has to decide on: the newest three. */
+/** The cards an agent still has to decide on: three at most, what was asked last first, then the best. */
 export function openCards(view: CallView): CallView['cards'] {
-  return view.cards.filter((one) => !one.taken).slice(-3).reverse();
+  return view.cards
+    .filter((one) => !one.taken)
+    .sort((a, b) => b.utterance - a.utterance || b.passage.score - a.passage.score)
+    .slice(0, 3);
 }
 
-/** The latest understood intent that is not "none of these". */
+/** What the call is about: the latest intent that is neither "none of these" nor "a person, please". */
 export function mainIntent(view: CallView): string | undefined {
-  return view.intents.findLast((one) => one.intent !== 'none')?.intent;
+  const meant = view.intents.filter((one) => one.intent !== 'none');
+  return (meant.findLast((one) => one.intent !== 'agent-request') ?? meant.at(-1))?.intent;
 }

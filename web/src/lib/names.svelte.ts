@@ -60,9 +60,9 @@ class Names {
   outcome(id: string | null | undefined): string {
     return id ? tMaybe(`outcome.${id}`, tMaybe(`disposition.${id}`, plain(id))) : '–';
   }
-  event(label: string): string {
-    const [kind = '', ...rest] = label.split(/[:\s]+/);
-    return tMaybe(`event.${kind}`, plain(kind)) + (rest.length ? ` ${rest.join(' ')}` : '');
+  /** A mark of the time line: the engine's own words where it sent them, else the event's name. */
+  event(mark: { label: string; zh?: string; en?: string }): string {
+    return pick(mark.zh, mark.en) || tMaybe(`event.${mark.label}`, plain(mark.label));
   }
 }
 export const names = new Names();

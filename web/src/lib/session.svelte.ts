@@ -6,10 +6,10 @@ import type { Company, Role, User } from '../api/types';
 /** Pages by role; the engine checks again, this decides what is offered. */
 const ALLOWED: Record<Role, readonly string[]> = {
   agent: ['/agent', '/ask'],
-  supervisor: ['/supervisor', '/calls', '/report', '/ask'],
-  qa: ['/calls', '/report', '/ask'],
+  supervisor: ['/supervisor', '/calls', '/report', '/content', '/ask'],
+  qa: ['/calls', '/supervisor', '/report', '/content', '/ask'],
   content: ['/content', '/ask'],
-  admin: ['/supervisor', '/agent', '/calls', '/report', '/content', '/ask'],
+  admin: ['/supervisor', '/calls', '/report', '/content', '/ask'],
 };
 
 export function pagesOf(role: Role): readonly string[] {
@@ -17,6 +17,10 @@ export function pagesOf(role: Role): readonly string[] {
 }
 export function maySee(role: Role, path: string): boolean {
   return ALLOWED[role].some((one) => path === one || path.startsWith(`${one}/`));
+}
+/** Who may change content; others may look. */
+export function mayEdit(role: Role): boolean {
+  return role === 'content' || role === 'admin';
 }
 export function homeOf(role: Role): string {
   return ALLOWED[role][0] ?? '/';
