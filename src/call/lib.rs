@@ -16,8 +16,8 @@
 //! **Invariants.**
 //! 1. The same inputs at the same times give the same events: no clock, no randomness, no unordered
 //!    iteration. A journal's inputs replay into its events.
-//! 2. Event numbers count from 0 without gaps. `CallEnded` comes at most once, and after it only
-//!    wrap-up events and facts.
+//! 2. Event numbers count from 0 without gaps. `CallEnded` comes once, and after it only the text of
+//!    the last words, wrap-up events and facts.
 //! 3. Every wait has a deadline: no caller hears nothing for good because a part of the house is dead.
 //! 4. A reply whose request was superseded is dropped by its number.
 //! 5. The history holds what was played, not what was meant to be played.

@@ -123,8 +123,9 @@ fn digits(state: &State<'_, '_>, value: &Value) -> String {
     let tail = text.rsplit(['*', '•', '＊']).next().unwrap_or_default();
     let figures: Vec<char> = tail.chars().filter(char::is_ascii_digit).collect();
     let names: Vec<char> = "零一二三四五六七八九".chars().collect();
+    let in_threes = figures.len() % 3 == 0 && figures.len() % 4 != 0;
     let groups: Vec<String> = figures
-        .chunks(4)
+        .chunks(if in_threes { 3 } else { 4 })
         .map(|group| {
             let said = group.iter().map(|c| {
                 let place = usize::from(*c as u8 - b'0');

@@ -4,6 +4,7 @@ use super::Call;
 use super::state::*;
 use crate::flow::{Act, AskStep, ChooseStep, Step};
 use crate::request::Expect;
+use crate::rules;
 use crate::slots::{self, Day};
 use serde_json::Value as Json;
 use sidetone_types::*;
@@ -72,9 +73,28 @@ impl Call {
                 };
                 match self.candidate(ask.kind, &turn) {
                     Some(candidate) => self.accept(&ask, candidate, false),
-                    None => self.not_a_value(&ask),
+                    None => self.not_an_answer(turn),
                 }
             }
+        }
+    }
+
+    /// The words do not answer the step's question: perhaps the caller wants something else.
+    fn not_an_answer(&mut self, turn: CallerTurn) {
+        if rules::content_words(&turn.text) >= 2 {
+            self.detour(turn);
+        } else {
+            self.no_answer();
+        }
+    }
+
+    /// They want nothing else either.
+    pub(super) fn no_answer(&mut self) {
+        match (self.awaiting.clone(), self.ask_step()) {
+            (Awaiting::Choice, _) => self.choice_failed(),
+            (Awaiting::ReadBack, Some(ask)) => self.unclear_read_back(&ask),
+            (_, Some(ask)) => self.not_a_value(&ask),
+            _ => self.misunderstood(),
         }
     }
 
@@ -172,16 +192,21 @@ impl Call {
                 let again = ask.reprompt.clone();
                 self.slot_failed(&ask, again);
             }
-            None => {
-                let facts = self.facts();
-                let prompt = ask.read_back.clone().unwrap_or_default();
-                let before = self.lines.len();
-                self.say("yes-or-no");
-                self.say_with(&prompt, &facts);
-                self.asked_from(before, Awaiting::ReadBack);
-                self.count_failure();
-            }
+            None => self.not_an_answer(turn),
         }
+    }
+
+    /// Neither yes nor no nor a value: the question once more, with how to answer it.
+    fn unclear_read_back(&mut self, ask: &AskStep) {
+        if self.count_failure() > 2 {
+            self.to_person("slot");
+            return;
+        }
+        let facts = self.facts();
+        let before = self.lines.len();
+        self.say("yes-or-no");
+        self.say_with(ask.read_back.as_deref().unwrap_or_default(), &facts);
+        self.asked_from(before, Awaiting::ReadBack);
     }
 
     /// A whole new value, or a few digits that put the old one right ("不对，是七").
@@ -239,9 +264,7 @@ impl Call {
         });
     }
 
-    /// The words were no such value. A caller who changes their mind mid-question says a whole wish;
-    /// that is left to the classifier only from the second time on, so that a misheard number does
-    /// not throw them out of the flow.
+    /// The words were no such value.
     fn not_a_value(&mut self, ask: &AskStep) {
         self.emit(EventKind::NoMatch {
             count: self
@@ -333,7 +356,7 @@ impl Call {
                     self.walk();
                 }
             }
-            None => self.choice_failed(),
+            None => self.not_an_answer(turn.clone()),
         }
     }
 

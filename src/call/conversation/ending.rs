@@ -82,6 +82,7 @@ impl Call {
     pub(super) fn end_when_said(&mut self) {
         if self.phase == Phase::Assistant
             && !self.is_talking()
+            && !self.caller_has_the_word()
             && let Some(reason) = self.ending
         {
             self.end_call(reason);

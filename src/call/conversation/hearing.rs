@@ -239,7 +239,9 @@ impl Call {
         let answering = self.wanted_expect() == Expect::YesNo;
         let hum = barge::is_listening(text, answering);
         let prompt_is_on = self.playing.is_some();
-        if due.over_prompt && hum && (prompt_is_on || !answering) {
+        // A hum that answers nothing is nothing, also when it comes into a silence.
+        let idle_hum = !answering && rules::is_hum(text);
+        if idle_hum || (due.over_prompt && hum && (prompt_is_on || !answering)) {
             self.emit(EventKind::Backchannel {
                 utterance: transcript.utterance,
             });

@@ -121,6 +121,9 @@ pub(super) enum Pending {
         parts: Vec<RequestId>,
         scores: BTreeMap<RequestId, Vec<IntentScore>>,
         turn: CallerTurn,
+        /// Asked because the words were no answer to the question of a flow: only a sure wish leads
+        /// out of it.
+        detour: bool,
         deadline: CallTime,
     },
     Ask {

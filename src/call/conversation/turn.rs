@@ -11,13 +11,18 @@ use sidetone_types::*;
 impl Call {
     /// Deals with what was heard as soon as the caller is done and nothing unstoppable plays.
     pub(super) fn deal_with_turn(&mut self) {
-        if !self.turn_ready || self.phase != Phase::Assistant || self.ending.is_some() {
+        if !self.turn_ready || self.phase != Phase::Assistant {
             return;
         }
         if self.caller_has_the_word() || self.is_unstoppable() {
             return;
         }
         self.turn_ready = false;
+        if self.ending.is_some() && !self.stays_on() {
+            return;
+        }
+        // What was still to be said was meant for before the answer.
+        self.lines.clear();
         let turn = std::mem::take(&mut self.turn);
         self.no_input = 0;
         self.keys = Keys::default();
@@ -25,6 +30,17 @@ impl Call {
         if !self.obey(&turn) {
             self.answer(turn);
         }
+    }
+
+    /// Over a goodbye "bye" is an echo; anything else keeps the call.
+    fn stays_on(&mut self) -> bool {
+        let command = rules::command(&self.turn.text);
+        if matches!(command, Some(Command::Goodbye | Command::Thanks)) {
+            return false;
+        }
+        self.ending = None;
+        self.awaiting = Awaiting::More;
+        true
     }
 
     /// Values mentioned in passing prefill later questions.
@@ -159,6 +175,14 @@ impl Call {
             Awaiting::Menu => self.offer_menu(),
             Awaiting::IntentConfirm(intent) => self.confirm_intent(intent),
             Awaiting::More => self.ask_more(),
+            Awaiting::Helped
+            | Awaiting::PersonOffer
+            | Awaiting::MessageOffer
+            | Awaiting::NextOffer(_)
+                if self.question.iter().any(|line| line.lang == self.lang) =>
+            {
+                self.repeat_question();
+            }
             _ => self.ask_open("ask-open-short"),
         }
     }

@@ -36,8 +36,45 @@ impl Call {
             parts,
             scores: BTreeMap::new(),
             turn,
+            detour: false,
             deadline: self.after(self.policy.understand_ms_max),
         });
+    }
+
+    /// The words were no answer to the flow's question. Perhaps they are another wish.
+    pub(super) fn detour(&mut self, turn: CallerTurn) {
+        let whole = self.understand(&turn, turn.text.clone());
+        self.pending = Some(Pending::Understand {
+            whole,
+            parts: Vec::new(),
+            scores: BTreeMap::new(),
+            turn,
+            detour: true,
+            deadline: self.after(self.policy.understand_ms_max),
+        });
+    }
+
+    /// Leaves the flow for a wish that is sure and another one; asks again otherwise.
+    fn decide_detour(&mut self, scores: Vec<IntentScore>, turn: CallerTurn) {
+        let here = self.run.as_ref().and_then(|run| run.stack.first());
+        let here = here.map_or(String::new(), |(flow, _)| flow.clone());
+        let wish = scores.first().filter(|best| {
+            let there = self.book.flow_of(best.intent.as_str());
+            !best.intent.is_none()
+                && best.score >= self.policy.intent_sure
+                && there.is_some_and(|flow| flow.id != here)
+        });
+        match wish.cloned() {
+            Some(best) => {
+                self.emit(EventKind::IntentFound {
+                    utterance: turn.utterance,
+                    best: best.clone(),
+                    others: scores.into_iter().skip(1).take(4).collect(),
+                });
+                self.act_on(best.intent);
+            }
+            None => self.no_answer(),
+        }
     }
 
     fn understand(&mut self, turn: &CallerTurn, text: String) -> RequestId {
@@ -72,13 +109,18 @@ impl Call {
         let Some(Pending::Understand {
             whole,
             parts,
-            scores,
+            mut scores,
             turn,
+            detour,
             ..
         }) = self.pending.take()
         else {
             return;
         };
+        if detour {
+            self.decide_detour(scores.remove(&whole).unwrap_or_default(), turn);
+            return;
+        }
         self.decide(whole, &parts, &scores, turn);
     }
 
@@ -275,6 +317,7 @@ impl Call {
             return;
         }
         match self.pending.take() {
+            Some(Pending::Understand { detour: true, .. }) => self.no_answer(),
             Some(Pending::Understand { .. }) => {
                 self.degrade("classifier", "keypad menu");
                 self.offer_keys("understanding-lost");

@@ -100,6 +100,16 @@ impl<'a> Lint<'a> {
         found.cloned().unwrap_or((tail, String::new()))
     }
 
+    /// Whether there is such a flow; one whose file is broken has its own fault already.
+    fn exists(&self, flow: &str) -> bool {
+        let tail = format!("flows/{flow}.toml");
+        self.book.flows.contains_key(flow)
+            || self
+                .files
+                .iter()
+                .any(|(path, _)| path.replace('\\', "/").ends_with(&tail))
+    }
+
     fn in_step(&mut self, flow: &str, step: &str, wanted: &str, reason: String, hint: &str) {
         let (path, text) = self.source(flow);
         let line = line_in_step(&text, step, wanted);
@@ -182,7 +192,7 @@ impl<'a> Lint<'a> {
                 Act::Choose(choose) if !known.contains(choose.list.as_str()) => {
                     self.unknown_variable(flow, step, &choose.list);
                 }
-                Act::Flow { flow: name, .. } if !self.book.flows.contains_key(name) => {
+                Act::Flow { flow: name, .. } if !self.exists(name) => {
                     let reason = format!(
                         "the step `{}` goes into the flow `{name}`, which does not exist",
                         step.id
@@ -381,7 +391,7 @@ impl<'a> Lint<'a> {
                     "use 1 to 9; 0 is always a person, * the menu, # repeats",
                 );
             }
-            if !self.book.flows.contains_key(&key.flow) {
+            if !self.exists(&key.flow) {
                 let reason = format!(
                     "the key {digit} leads to the flow `{}`, which does not exist",
                     key.flow
@@ -389,10 +399,7 @@ impl<'a> Lint<'a> {
                 self.fault(&path, line, reason, "name a file of prompts/flows");
             }
         }
-        if let Some(flow) = menu
-            .closed_flow
-            .filter(|flow| !self.book.flows.contains_key(flow))
-        {
+        if let Some(flow) = menu.closed_flow.filter(|flow| !self.exists(flow)) {
             let line = line_of(&text, "closed_flow");
             let reason = format!("`closed_flow` names `{flow}`, which does not exist");
             self.fault(&path, line, reason, "name a file of prompts/flows");
@@ -405,7 +412,7 @@ impl<'a> Lint<'a> {
             .intents
             .iter()
             .filter_map(|(id, title)| Some((id.clone(), title.flow.clone()?)))
-            .filter(|(_, flow)| !self.book.flows.contains_key(flow))
+            .filter(|(_, flow)| !self.exists(flow))
             .collect();
         for (id, flow) in lost {
             let tail = format!("intents/{id}.toml");

@@ -37,7 +37,7 @@ fn zh_yes_no(text: &str) -> Option<bool> {
         "不好",
         "没了",
     ];
-    const YES: [&str; 22] = [
+    const YES: [&str; 24] = [
         "没错",
         "没问题",
         "对",
@@ -49,6 +49,8 @@ fn zh_yes_no(text: &str) -> Option<bool> {
         "行",
         "正确",
         "确认",
+        "确定",
+        "确实",
         "要",
         "可以的",
         "就是",

@@ -270,7 +270,7 @@ fn the_newest_order_is_offered_first() {
              37.30 caller said "it is three days late and nobody answers my messages"
              37.30 slot text = it is three days late and nobody answers my messages
              37.42 connector ok
-             37.47 say complaint-filed: It's filed. Your ticket number is 4 8 2 9, 1 3, and we'll answer within one working day.
+             37.47 say complaint-filed: It's filed. Your ticket number is 4 8 2, 9 1 3, and we'll answer within one working day.
              42.80 say complaint-want-person: Would you like to talk to a person about it now?
              50.78 caller said "no"
              50.78 slot want_person = no
@@ -307,11 +307,12 @@ fn a_refund_is_asked_for_and_confirmed() {
              18.78 connector: not found
              18.90 connector ok
              18.95 say refund-sure: 要为女士羽绒服申请退款967元，确定吗？
-             25.92 caller said "确定"
-             25.92 no match 1
-             25.97 say yes-or-no: 请您说对，或者不对。
-             33.77 no input 1
-             33.82 say no-input: 不好意思，我没有听到您说话。
+             25.82 caller said "确定"
+             25.82 slot sure = yes
+             25.94 connector ok
+             25.94 flow refund done
+             25.99 say refund-started: 退款已经申请好了，金额967元，收到退货后5个工作日内原路退回。
+             31.80 say anything-else: 请问还有别的可以帮您吗？
         "#]],
     );
 }
@@ -397,19 +398,19 @@ fn three_bad_numbers_lead_to_a_person() {
               9.46 flow pick-order at said
               9.51 say order-ask: What's your order number? It has eight digits.
              15.72 caller said "um I don't know"
-             15.72 no match 1
-             15.77 say order-again: Could you say the order number again? It has eight digits.
+             15.74 no match 1
+             15.79 say order-again: Could you say the order number again? It has eight digits.
              23.16 caller said "no idea"
-             23.16 no match 2
-             23.21 say order-keys: Please enter the eight digits of the order number on the keypad.
+             23.18 no match 2
+             23.23 say order-keys: Please enter the eight digits of the order number on the keypad.
              33.44 caller said "really no idea"
-             33.44 no match 3
-             33.44 flow pick-order handed_over
-             33.44 flow order-status handed_over
-             33.44 queue service priority 0 because slot
-             33.44 → enqueue service tier "" en intent order-status
-             33.49 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
-             37.09 → music on
+             33.46 no match 3
+             33.46 flow pick-order handed_over
+             33.46 flow order-status handed_over
+             33.46 queue service priority 0 because slot
+             33.46 → enqueue service tier "" en intent order-status
+             33.51 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+             37.11 → music on
         "#]],
     );
 }
@@ -467,13 +468,127 @@ fn out_of_hours_a_message_is_taken() {
              33.10 slot text = 我的热水器一直在漏水
              33.22 connector ok
              33.22 flow callback done
-             33.27 say message-filed: 记下了，编号是四八二九，一三，同事上班后会给您回电。
+             33.27 say message-filed: 记下了，编号是四八二，九一三，同事上班后会给您回电。
              38.00 say anything-else: 请问还有别的可以帮您吗？
              45.08 caller said "没有了"
              45.13 say goodbye: 感谢您的来电，再见。
              46.93 call ended: AssistantFinished
              46.93 → hang up caller
              48.43 → finish
+        "#]],
+    );
+}
+
+#[test]
+fn another_wish_leads_out_of_a_question() {
+    check(
+        "
+        0.0 start zh
+        9.5 caller: 查一下订单
+        15.0 caller: 算了我要投诉
+        19.0 caller: 送货太慢
+        30.0 caller: 再见
+        36.0 end
+        ",
+        expect![[r#"
+              0.00 call started zh
+              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+              5.32 say welcome-open: 请问有什么可以帮您？
+             10.90 caller said "查一下订单"
+             10.92 intent order-status 880
+             10.92 flow order-status at which
+             10.92 flow pick-order at said
+             10.97 say order-ask: 请说一下八位的订单号。
+             16.56 caller said "算了我要投诉"
+             16.58 intent complaint-file 880
+             16.58 flow pick-order left
+             16.58 flow order-status left
+             16.58 flow complaint at story
+             16.63 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
+             19.60 barge-in
+             19.62 stopped after "很抱歉给您添麻烦了。请说说发生了什么"
+             21.14 caller said "送货太慢"
+             21.14 slot text = 送货太慢
+             21.26 connector ok
+             21.31 say complaint-filed: 已经登记好了，工单号是四八二，九一三，我们会在一个工作日内给您答复。
+             27.48 say complaint-want-person: 现在要和人工客服谈谈吗？
+             30.92 caller said "再见"
+             30.92 flow complaint ended
+             30.97 say goodbye: 感谢您的来电，再见。
+             32.77 call ended: AssistantFinished
+             32.77 → hang up caller
+             34.27 → finish
+        "#]],
+    );
+}
+
+#[test]
+fn the_list_is_answered_by_time() {
+    check(
+        "
+        0.0 start en wang
+        8.0 caller: I need a technician
+        19.0 caller: the two pm one please
+        24.0 caller: hmm let me think
+        33.0 caller: yes
+        40.0 end
+        ",
+        expect![[r#"
+              0.00 call started en c-wang
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+              9.72 caller said "I need a technician"
+              9.74 intent appointment-book 870
+              9.74 flow appointment at look-up
+              9.86 connector ok
+              9.91 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+             21.00 caller said "the two pm one please"
+             21.00 slot slot = s-001
+             21.05 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+             25.72 caller said "hmm let me think"
+             25.74 no match 1
+             25.79 say yes-or-no: Please say yes or no.
+             33.05 no input 1
+             33.10 say no-input: Sorry, I didn't hear anything.
+             33.78 caller said "yes"
+             33.78 barge-in
+             33.78 slot sure = yes
+             33.80 stopped after "Sorry, I"
+             33.90 connector ok
+             33.90 flow appointment done
+             33.95 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
+             39.70 say anything-else: Is there anything else I can help you with?
+        "#]],
+    );
+}
+
+#[test]
+fn one_digit_of_the_number_read_back_is_put_right() {
+    check(
+        "
+        0.0 start en
+        8.0 caller: where is my order
+        14.0 caller: two zero six one one zero one eight
+        24.0 caller: no sorry nine one
+        34.0 end
+        ",
+        expect![[r#"
+              0.00 call started en
+              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+              5.14 say welcome-open: How can I help you today?
+              9.72 caller said "where is my order"
+              9.74 intent order-status 880
+              9.74 flow order-status at which
+              9.74 flow pick-order at said
+              9.79 say order-ask: What's your order number? It has eight digits.
+             16.49 utterance ended: Complete
+             16.69 caller said "two zero six one one zero one eight"
+             16.69 slot order = 20611018
+             16.74 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
+             25.62 caller said "no sorry nine one"
+             25.62 slot order rejected: corrected by the caller
+             25.62 slot order = 20611091
+             25.67 say order-read-back: Your order number is 2 0 6 1, 1 0 9 1, is that right?
         "#]],
     );
 }
