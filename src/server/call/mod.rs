@@ -1,0 +1,168 @@
+//! Running calls: one task owns one call, and this is the way to reach it.
+
+mod ear;
+mod facts;
+mod journal;
+mod mouth;
+mod requests;
+mod task;
+
+pub use task::{NewCall, start};
+
+use sidetone_edge::LegHandle;
+use sidetone_types::*;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Messages waiting for a call's task. The task drains them every 20 ms.
+const INBOX_MESSAGES: usize = 256;
+/// Events a page may fall behind on one call.
+const FEED_EVENTS: usize = 1024;
+
+/// What reaches a call's task from outside, beside sound.
+pub enum CallMessage {
+    /// A fact for the state machine.
+    Input(CallInput),
+    /// An agent's page has answered; its leg joins when the ACD has given the call to them.
+    AgentLeg {
+        agent: AgentId,
+        leg: Box<LegHandle>,
+    },
+    /// A click; `done` hears when it is on the disk.
+    Click {
+        by: AgentId,
+        action: AgentAction,
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    /// A recognition is done, `result` as far as it went.
+    Recognized(Box<ear::Recognition>),
+    /// A prompt's sound.
+    Spoken(mouth::Spoken),
+    /// Passages for suggestion cards.
+    Suggested {
+        utterance: UtteranceId,
+        passages: Vec<Passage>,
+    },
+    CallerHungUp,
+}
+
+/// Who is calling, as far as it is known before the first word.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    pub customer: Option<CustomerId>,
+    pub name: String,
+    pub tier: String,
+    /// Masked.
+    pub number: String,
+}
+
+impl Caller {
+    pub fn brief(&self) -> Option<CustomerBrief> {
+        Some(CustomerBrief {
+            id: self.customer.clone()?,
+            name: Masked::authored(&self.name),
+            tier: self.tier.clone(),
+        })
+    }
+}
+
+/// A running call as others see it.
+pub struct CallHandle {
+    pub call: CallId,
+    /// What the caller's page shows to act on this call.
+    pub token: String,
+    pub caller: Caller,
+    inbox: mpsc::Sender<CallMessage>,
+    log: Mutex<Vec<CallEvent>>,
+    feed: broadcast::Sender<CallEvent>,
+}
+
+impl CallHandle {
+    fn new(
+        call: CallId,
+        token: String,
+        caller: Caller,
+    ) -> (Arc<Self>, mpsc::Receiver<CallMessage>) {
+        let (inbox, receiver) = mpsc::channel(INBOX_MESSAGES);
+        let handle = Self {
+            call,
+            token,
+            caller,
+            inbox,
+            log: Mutex::new(Vec::new()),
+            feed: broadcast::channel(FEED_EVENTS).0,
+        };
+        (Arc::new(handle), receiver)
+    }
+
+    /// Sends, waiting for room. False when the call is over.
+    pub async fn send(&self, message: CallMessage) -> bool {
+        self.inbox.send(message).await.is_ok()
+    }
+
+    /// All events so far, and those to come without a gap between.
+    pub fn follow(&self) -> (Vec<CallEvent>, broadcast::Receiver<CallEvent>) {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        (log.clone(), self.feed.subscribe())
+    }
+
+    /// All events so far.
+    pub fn events(&self) -> Vec<CallEvent> {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn publish(&self, event: &CallEvent) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(event.clone());
+        let _ = self.feed.send(event.clone());
+    }
+}
+
+/// Every call that is running.
+#[derive(Default)]
+pub struct Calls {
+    running: RwLock<BTreeMap<CallId, Arc<CallHandle>>>,
+}
+
+impl Calls {
+    pub fn get(&self, call: &CallId) -> Option<Arc<CallHandle>> {
+        self.running
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(call)
+            .cloned()
+    }
+    pub fn all(&self) -> Vec<Arc<CallHandle>> {
+        self.running
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+    pub fn count(&self) -> usize {
+        self.running
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+    /// Adds unless `calls_max` are running.
+    fn add(&self, handle: &Arc<CallHandle>, calls_max: usize) -> bool {
+        let mut running = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        if running.len() >= calls_max {
+            return false;
+        }
+        running.insert(handle.call.clone(), handle.clone());
+        true
+    }
+    fn remove(&self, call: &CallId) {
+        self.running
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(call);
+    }
+}

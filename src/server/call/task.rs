@@ -1,0 +1,477 @@
+//! The task that owns one call: it feeds the state machine, moves the sound, and writes the journal.
+//!
+//! Every 20 ms it takes one frame of every leg, listens to it, gives every leg what it should hear,
+//! and records both. Between frames it takes messages. Nothing it does waits: models, connectors
+//! and the disk work elsewhere and answer by message.
+
+use super::ear::{Ear, Listening, Means};
+use super::facts::Facts;
+use super::journal::CallJournal;
+use super::mouth::{Mouth, MouthSignal};
+use super::{CallHandle, CallMessage, Caller};
+use crate::house::House;
+use crate::safe::Safe;
+use sidetone_call::{Call, Expect, Output};
+use sidetone_edge::{LegHandle, LegSignal};
+use sidetone_inference::recognizer::Place;
+use sidetone_records::masking::Masker;
+use sidetone_records::vault::RecordingWriter;
+use sidetone_types::*;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+/// Sound of one leg that may wait here; more is older than what people say now.
+const FRAMES_WAITING_MS_MAX: u64 = 200;
+
+/// A leg that has arrived and wants a call.
+pub struct NewCall {
+    pub leg: LegHandle,
+    pub lang: Lang,
+    pub caller: Caller,
+    pub ani: Option<Masked>,
+    pub dnis: Option<String>,
+}
+
+/// Starts a call's task. `Err` gives the leg back when the house is full.
+pub fn start(house: &Arc<House>, new: NewCall) -> Result<Arc<CallHandle>, Box<NewCall>> {
+    let call = CallId(uuid::Uuid::now_v7().to_string());
+    let (handle, inbox) = CallHandle::new(call, crate::auth::token(), new.caller.clone());
+    if house.draining() || !house.calls.add(&handle, house.config.media.calls_max) {
+        return Err(Box::new(new));
+    }
+    metrics::counter!("sidetone_calls_total", "wire" => wire_word(new.leg.wire)).increment(1);
+    let task = CallTask::new(house.clone(), handle.clone(), new);
+    tokio::spawn(task.run(inbox));
+    Ok(handle)
+}
+
+fn wire_word(wire: Wire) -> &'static str {
+    match wire {
+        Wire::WebRtc => "webrtc",
+        Wire::Sip => "sip",
+        Wire::AudioSocket => "audiosocket",
+        Wire::WebSocket => "websocket",
+        Wire::Internal => "internal",
+    }
+}
+
+pub(super) struct Leg {
+    pub handle: LegHandle,
+    pub ear: Ear,
+    pub expect: Expect,
+    /// This frame's sound of the leg.
+    pcm: Pcm,
+}
+
+pub(super) struct CallTask {
+    pub house: Arc<House>,
+    pub handle: Arc<CallHandle>,
+    pub machine: Call,
+    pub began: Instant,
+    pub lang: Lang,
+    pub legs: BTreeMap<LegId, Leg>,
+    next_leg: LegId,
+    pub mouth: Mouth,
+    pub bridge: Option<(LegId, LegId)>,
+    pub held: bool,
+    pub muted: BTreeSet<LegId>,
+    pub place: Option<Place>,
+    pub masker: Masker,
+    pub safe: Safe,
+    pub facts: Facts,
+    journal: CallJournal,
+    recording: Option<RecordingWriter>,
+    deadline: Option<CallTime>,
+    inputs: VecDeque<CallInput>,
+    draining: bool,
+    /// Set when the machine has asked to finish.
+    pub over: bool,
+    /// For the latency of replies: end of the caller's last speech.
+    pub caller_spoke_to: Option<CallTime>,
+}
+
+impl CallTask {
+    fn new(house: Arc<House>, handle: Arc<CallHandle>, new: NewCall) -> Self {
+        let began = Instant::now();
+        let content = house.content.snapshot();
+        let place = house.models.recognizer.as_ref().and_then(|r| r.admit());
+        let start = CallStart {
+            call: handle.call.clone(),
+            wall_ms: house.clock.wall_ms(),
+            wire: new.leg.wire,
+            lang: new.lang,
+            ani: new.ani,
+            dnis: new.dnis,
+            customer: handle.caller.brief(),
+            content: content.flows.digest().to_owned(),
+            speech: place.is_some(),
+            open: true,
+        };
+        let recording = house
+            .config
+            .media
+            .record
+            .then(|| house.vault.record(&handle.call, house.clock.wall_ms()));
+        let mut task = Self {
+            machine: Call::new(content.flows.clone(), house.call_policy.clone()),
+            journal: CallJournal::new(house.journal.clone(), handle.call.clone()),
+            facts: Facts::new(content),
+            lang: new.lang,
+            legs: BTreeMap::new(),
+            next_leg: LegId::FIRST_AGENT,
+            mouth: Mouth::default(),
+            bridge: None,
+            held: false,
+            muted: BTreeSet::new(),
+            place,
+            masker: Masker::new(),
+            safe: Safe::default(),
+            recording,
+            deadline: None,
+            inputs: VecDeque::new(),
+            draining: false,
+            over: false,
+            caller_spoke_to: None,
+            began,
+            handle,
+            house,
+        };
+        let wire = new.leg.wire;
+        task.give(CallInput::Start(start));
+        task.add_leg(LegId::CALLER, new.leg);
+        task.give(CallInput::LegJoined {
+            leg: LegId::CALLER,
+            party: Party::Caller,
+            wire,
+        });
+        if task.recording.is_some() {
+            task.fact(EventKind::RecordingStarted { channels: 2 });
+        }
+        task
+    }
+
+    pub fn now(&self) -> CallTime {
+        CallTime(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX / 2))
+    }
+
+    fn add_leg(&mut self, id: LegId, handle: LegHandle) {
+        let ear = Ear::new(id);
+        let leg = Leg {
+            handle,
+            ear,
+            expect: Expect::Open,
+            pcm: [0; FRAME_SAMPLES],
+        };
+        self.legs.insert(id, leg);
+    }
+
+    async fn run(mut self, mut inbox: mpsc::Receiver<CallMessage>) {
+        let mut tick = tokio::time::interval(Duration::from_millis(FRAME_MS));
+        // Late ticks are made up for, so that the recording's clock stays true.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        while !self.over {
+            tokio::select! {
+                biased;
+                _ = tick.tick() => self.frame(),
+                message = inbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+            }
+        }
+        self.finish().await;
+    }
+
+    /// One input to the state machine, and all that follows from it. What a request or an observer
+    /// gives in turn waits until the machine has been drained.
+    pub fn give(&mut self, input: CallInput) {
+        self.inputs.push_back(input);
+        if self.draining {
+            return;
+        }
+        self.draining = true;
+        while let Some(input) = self.inputs.pop_front() {
+            let now = self.now();
+            self.journal.input(now, &input);
+            self.machine.handle(now, input);
+            self.deadline = None;
+            while let Some(output) = self.machine.poll() {
+                match output {
+                    Output::Event(event) => {
+                        self.journal.event(&event);
+                        self.handle.publish(&event);
+                        self.observe(&event);
+                    }
+                    Output::Request(request) => self.carry_out(request),
+                    Output::Deadline(at) => self.deadline = Some(at),
+                }
+            }
+        }
+        self.draining = false;
+    }
+
+    /// A fact found beside the state machine goes through it, so that a replay has it too.
+    pub fn fact(&mut self, event: EventKind) {
+        self.give(CallInput::Fact {
+            event: Box::new(event),
+        });
+    }
+
+    fn take(&mut self, message: CallMessage) {
+        match message {
+            CallMessage::Input(input) => self.give(input),
+            CallMessage::AgentLeg { agent, leg } => {
+                let id = self.next_leg;
+                self.next_leg = id.next();
+                let wire = leg.wire;
+                self.add_leg(id, *leg);
+                let party = Party::Agent {
+                    agent: agent.clone(),
+                };
+                self.give(CallInput::LegJoined {
+                    leg: id,
+                    party,
+                    wire,
+                });
+                self.give(CallInput::Accepted { agent, leg: id });
+            }
+            CallMessage::Click { by, action, done } => self.click(by, action, done),
+            CallMessage::Recognized(recognition) => {
+                let leg = recognition.leg;
+                if let Some(ear) = self.legs.get_mut(&leg).map(|leg| &mut leg.ear) {
+                    let utterance = recognition.utterance;
+                    let means = ear.recognized(*recognition);
+                    self.understand_sound(leg, utterance, means);
+                }
+            }
+            CallMessage::Spoken(spoken) => self.spoken(spoken),
+            CallMessage::Suggested {
+                utterance,
+                passages,
+            } => {
+                self.show_cards(utterance, &passages);
+            }
+            CallMessage::CallerHungUp => {
+                self.leave(LegId::CALLER, "the caller hung up");
+            }
+        }
+    }
+
+    /// A click counts when it is on the disk; only then does the page hear of it.
+    fn click(
+        &mut self,
+        by: AgentId,
+        action: AgentAction,
+        done: oneshot::Sender<Result<(), String>>,
+    ) {
+        self.give(CallInput::Click { by, action });
+        let (saved, heard) = oneshot::channel();
+        self.journal.save(saved);
+        tokio::spawn(async move {
+            let result = match heard.await {
+                Ok(result) => result.map_err(|e| e.to_string()),
+                Err(_) => Err("the call ended first".to_owned()),
+            };
+            let _ = done.send(result);
+        });
+    }
+
+    /// 20 ms of everything.
+    fn frame(&mut self) {
+        let now = self.now();
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.give(CallInput::Deadline);
+        }
+        self.signals();
+        let mut levels = Vec::new();
+        let mut due = Vec::new();
+        for (id, leg) in &mut self.legs {
+            leg.pcm = leg.next_frame();
+            if let Some(level) = leg.ear.hear(now, &leg.pcm) {
+                levels.push((*id, level));
+            }
+            due.extend(leg.ear.due());
+        }
+        for listening in due {
+            self.recognize(listening);
+        }
+        for (leg, level) in levels {
+            if leg == LegId::CALLER && level == 0 {
+                self.caller_spoke_to = Some(now);
+            }
+            self.give(CallInput::Voice { leg, level });
+        }
+        self.play();
+        self.journal.tick();
+    }
+
+    /// Gives every leg what it should hear, and records it.
+    fn play(&mut self) {
+        let mut house_sound = [0; FRAME_SAMPLES];
+        let signals = self.mouth.next(&mut house_sound);
+        let caller_pcm = self.sound_of(LegId::CALLER);
+        let mut caller_hears = house_sound;
+        if let Some((_, agent)) = self.bridge
+            && !self.held
+        {
+            sidetone_media::mix::add(&mut caller_hears, &self.sound_of(agent));
+        }
+        for (id, leg) in &mut self.legs {
+            let hears = if *id == LegId::CALLER {
+                caller_hears
+            } else if self.bridge.is_some_and(|(_, b)| b == *id)
+                && !self.held
+                && !self.muted.contains(&LegId::CALLER)
+            {
+                caller_pcm
+            } else {
+                [0; FRAME_SAMPLES]
+            };
+            leg.handle.frames_out.push(&hears);
+        }
+        self.record(&caller_pcm, &caller_hears);
+        for signal in signals.into_iter().flatten() {
+            self.mouth_signal(signal);
+        }
+    }
+
+    fn record(&mut self, caller: &Pcm, caller_hears: &Pcm) {
+        let Some(recording) = &mut self.recording else {
+            return;
+        };
+        recording.push(caller, caller_hears);
+        if let Some(error) = recording.take_failure() {
+            self.recording = None;
+            tracing::error!(call = %self.handle.call, %error, "recording failed");
+            self.fact(EventKind::RecordingFailed {
+                reason: error.to_string(),
+            });
+        }
+    }
+
+    fn sound_of(&self, leg: LegId) -> Pcm {
+        match self.legs.get(&leg) {
+            Some(found) if !self.muted.contains(&leg) => found.pcm,
+            _ => [0; FRAME_SAMPLES],
+        }
+    }
+
+    pub fn mouth_signal(&mut self, signal: MouthSignal) {
+        match signal {
+            MouthSignal::Started { prompt } => {
+                if let Some(spoke_to) = self.caller_spoke_to.take() {
+                    self.took(
+                        LatencyStage::FirstReplyAudio,
+                        None,
+                        self.now().since(spoke_to),
+                    );
+                }
+                self.give(CallInput::PromptStarted { prompt });
+            }
+            MouthSignal::Ended {
+                prompt,
+                played_ms,
+                total_ms,
+            } => {
+                self.give(CallInput::PromptEnded {
+                    prompt,
+                    played_ms,
+                    total_ms,
+                });
+            }
+        }
+    }
+
+    /// What the legs' wires say beside sound.
+    fn signals(&mut self) {
+        let mut heard = Vec::new();
+        for (id, leg) in &mut self.legs {
+            while let Ok(signal) = leg.handle.signals.try_recv() {
+                heard.push((*id, signal));
+            }
+        }
+        for (leg, signal) in heard {
+            match signal {
+                LegSignal::Key(key) => self.give(CallInput::Key { leg, key }),
+                LegSignal::Closed { reason } => self.leave(leg, reason.as_str()),
+                LegSignal::Connected | LegSignal::Quality { .. } => {}
+            }
+        }
+    }
+
+    pub fn leave(&mut self, id: LegId, reason: &str) {
+        if let Some(leg) = self.legs.remove(&id) {
+            leg.handle.close();
+            self.give(CallInput::LegLeft {
+                leg: id,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// What a recognition means for the call: text for the page, the final words, or nothing.
+    pub fn understand_sound(&mut self, leg: LegId, utterance: UtteranceId, means: Means) {
+        match means {
+            Means::Partial(heard) => {
+                let text = self.masker.mask_partial(leg, heard.text, heard.lang);
+                self.give(CallInput::Partial {
+                    leg,
+                    utterance,
+                    text,
+                });
+            }
+            Means::Final(heard) => self.final_text(leg, utterance, heard),
+            Means::Unheard(e) => {
+                tracing::warn!(call = %self.handle.call, error = %e, "an utterance was not heard");
+                self.give(CallInput::Unheard {
+                    leg,
+                    utterance,
+                    reason: e.to_string(),
+                });
+            }
+            Means::Again(listening) => self.recognize(listening),
+            Means::Nothing => {}
+        }
+    }
+
+    pub fn recognize(&mut self, listening: Listening) {
+        let lang = self.lang;
+        let expect = self.legs.get(&listening.leg).map(|leg| leg.expect.clone());
+        super::requests::recognize(self, listening, lang, expect.unwrap_or_default());
+    }
+
+    async fn finish(mut self) {
+        for (_, leg) in std::mem::take(&mut self.legs) {
+            leg.handle.close();
+        }
+        if let Some(recording) = self.recording.take()
+            && let Err(error) = recording.finish().await
+        {
+            tracing::error!(call = %self.handle.call, %error, "the end of the recording was not written");
+        }
+        if let Err(e) = self.journal.close().await {
+            tracing::error!(call = %self.handle.call, error = %e, "the end of the journal was not written");
+        }
+        self.house
+            .keep_row(&self.handle.events(), &self.facts.view)
+            .await;
+        self.house.calls.remove(&self.handle.call);
+    }
+}
+
+impl Leg {
+    /// The next 20 ms; silence where nothing came. A backlog is cut: what was said long ago helps
+    /// nobody now.
+    fn next_frame(&mut self) -> Pcm {
+        while self.handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
+            let _ = self.handle.frames_in.try_recv();
+        }
+        self.handle
+            .frames_in
+            .try_recv()
+            .map_or([0; FRAME_SAMPLES], |frame| frame.pcm)
+    }
+}

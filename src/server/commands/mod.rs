@@ -1,0 +1,163 @@
+//! What the binary can do, one file a command.
+
+mod ask;
+mod check;
+mod models;
+mod replay;
+mod transcribe;
+mod user;
+
+use crate::config::Config;
+use crate::startup;
+use clap::{Subcommand, ValueEnum};
+use sidetone_types::Lang;
+use std::path::{Path, PathBuf};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Answer calls and serve the pages
+    Serve,
+    /// Transcribe WAV files with the configured recognizer
+    ///
+    /// Example: sidetone transcribe --lang zh call.wav
+    Transcribe {
+        /// Language that is spoken
+        #[arg(long, value_enum, default_value = "zh")]
+        lang: Tongue,
+        /// WAV files of any rate, mono or stereo (each channel by itself)
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Ask the knowledge base, and see what would be shown and why
+    ///
+    /// Example: sidetone ask "退款多久到账"
+    Ask {
+        question: String,
+        /// Without it the script of the question decides
+        #[arg(long, value_enum)]
+        lang: Option<Tongue>,
+        /// How many results
+        #[arg(short, default_value_t = 5)]
+        n: usize,
+    },
+    /// Lint configuration, flows, knowledge, prompts and models
+    Check,
+    /// Models: list them, fetch one, verify what is there
+    Models {
+        #[command(subcommand)]
+        action: ModelsAction,
+    },
+    /// Feed a call's journal to a fresh state machine and compare the events
+    ///
+    /// Example: sidetone replay 0198b0c2-…  (or --all)
+    Replay {
+        /// The call's number; its journal is under data/journal
+        call: Option<String>,
+        /// Every call there is
+        #[arg(long, conflicts_with = "call")]
+        all: bool,
+    },
+    /// People: add one, set a password, list them
+    User {
+        #[command(subcommand)]
+        action: UserAction,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ModelsAction {
+    /// List the models of the manifest and whether they are here
+    List,
+    /// Fetch a model, with progress; goes on where it was cut off, checks size and sha256
+    Get {
+        /// A name of `sidetone models list`
+        name: String,
+    },
+    /// Check the sha256 of every model that is here
+    Verify,
+}
+
+#[derive(Subcommand)]
+pub enum UserAction {
+    /// Add a person; the password is asked for
+    Add {
+        name: String,
+        #[arg(long, value_parser = parse_role)]
+        role: sidetone_records::store::Role,
+        /// Name as shown in Chinese
+        #[arg(long)]
+        zh: Option<String>,
+        /// Name as shown in English
+        #[arg(long)]
+        en: Option<String>,
+    },
+    /// Set a password; it is asked for, and the person's log-ins end
+    Password { name: String },
+    /// List the people
+    List,
+}
+
+fn parse_role(text: &str) -> Result<sidetone_records::store::Role, String> {
+    sidetone_records::store::Role::parse(text)
+        .ok_or_else(|| "a role is agent, supervisor, qa, content or admin".to_owned())
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Tongue {
+    Zh,
+    En,
+}
+
+impl From<Tongue> for Lang {
+    fn from(tongue: Tongue) -> Self {
+        match tongue {
+            Tongue::Zh => Self::Zh,
+            Tongue::En => Self::En,
+        }
+    }
+}
+
+/// Runs one command to its end.
+pub fn run(config: Option<&Path>, command: Command) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    log(matches!(command, Command::Serve));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => startup::serve(startup::open(config).await?).await,
+            Command::Transcribe { lang, files } => {
+                transcribe::run(&config, lang.into(), &files).await
+            }
+            Command::Ask { question, lang, n } => {
+                ask::run(&config, &question, lang.map(Into::into), n).await
+            }
+            Command::Check => check::run(&config),
+            Command::Models { action } => models::run(&config, action).await,
+            Command::Replay { call, all } => replay::run(&config, call.as_deref(), all),
+            Command::User { action } => user::run(&config, action).await,
+        }
+    })
+}
+
+/// Structured lines on standard error. `SIDETONE_LOG` sets the level, as `RUST_LOG` would.
+fn log(serving: bool) {
+    use tracing_subscriber::EnvFilter;
+    let default = if serving {
+        "info,sqlx=warn,webrtc=error,rtc=error"
+    } else {
+        "error"
+    };
+    let filter =
+        EnvFilter::try_from_env("SIDETONE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let set = if std::env::var_os("SIDETONE_LOG_JSON").is_some() {
+        lines.json().try_init()
+    } else {
+        lines.compact().try_init()
+    };
+    drop(set);
+}

@@ -1,0 +1,355 @@
+//! The task that owns the router, and carries its decisions to calls and pages.
+
+use crate::call::{CallMessage, Calls};
+use crate::clock::Clock;
+use crate::live::{Audience, Hub, LiveMessage, RingingFrom};
+use sidetone_acd::{
+    Acd, AcdInput, AcdOutput, AcdPolicy, AcdTime, AgentOnBoard, AgentState, Arrival, Ignored,
+    QueueOnBoard,
+};
+use sidetone_assist::view::CallView;
+use sidetone_edge::LegHandle;
+use sidetone_types::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+/// Messages waiting for the router: a second of its work at the very worst.
+const INBOX_MESSAGES: usize = 4096;
+
+/// What can be asked of the router.
+pub enum DispatchMessage {
+    Input(AcdInput),
+    /// An agent's page has answered the ring; `leg` joins the call if the offer still stands.
+    Accept {
+        agent: AgentId,
+        call: CallId,
+        leg: Box<LegHandle>,
+        done: oneshot::Sender<bool>,
+    },
+    /// A page of the agent opened or closed.
+    Page {
+        agent: AgentId,
+        open: bool,
+    },
+    /// The state of everything, for the wallboard.
+    Board {
+        answer: oneshot::Sender<Arc<Board>>,
+    },
+}
+
+/// Agents and queues at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    pub agents: Vec<AgentOnBoard>,
+    pub queues: Vec<QueueOnBoard>,
+}
+
+impl Board {
+    pub fn agent(&self, agent: &AgentId) -> Option<&AgentOnBoard> {
+        self.agents.iter().find(|now| now.agent == *agent)
+    }
+}
+
+/// The way to the router.
+#[derive(Clone)]
+pub struct Dispatch {
+    inbox: mpsc::Sender<DispatchMessage>,
+    board: watch::Receiver<Arc<Board>>,
+}
+
+impl Dispatch {
+    /// Starts the router's task.
+    pub fn start(policy: AcdPolicy, clock: Clock, calls: Arc<Calls>, hub: Hub) -> Self {
+        let (inbox, receiver) = mpsc::channel(INBOX_MESSAGES);
+        let (publish, watch) = watch::channel(Arc::new(Board::default()));
+        let task = Router {
+            acd: Acd::new(policy),
+            clock,
+            calls,
+            hub,
+            publish,
+            pages: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            deadline: None,
+        };
+        task.publish();
+        tokio::spawn(task.run(receiver));
+        Self {
+            inbox,
+            board: watch,
+        }
+    }
+
+    /// Sends, waiting for room.
+    pub async fn send(&self, message: DispatchMessage) {
+        let _ = self.inbox.send(message).await;
+    }
+    pub async fn input(&self, input: AcdInput) {
+        self.send(DispatchMessage::Input(input)).await;
+    }
+    /// Sends if there is room, and gives the message back if there is not.
+    pub fn try_send(&self, message: DispatchMessage) -> Result<(), DispatchMessage> {
+        self.inbox
+            .try_send(message)
+            .map_err(|refused| match refused {
+                TrySendError::Full(message) | TrySendError::Closed(message) => message,
+            })
+    }
+    /// The state after the router's last decision.
+    pub fn board(&self) -> Arc<Board> {
+        self.board.borrow().clone()
+    }
+    /// The state now, with waits counted up to this moment.
+    pub async fn board_now(&self) -> Arc<Board> {
+        let (answer, heard) = oneshot::channel();
+        self.send(DispatchMessage::Board { answer }).await;
+        heard.await.unwrap_or_default()
+    }
+}
+
+struct Router {
+    acd: Acd,
+    clock: Clock,
+    calls: Arc<Calls>,
+    hub: Hub,
+    publish: watch::Sender<Arc<Board>>,
+    /// Open pages of each agent.
+    pages: BTreeMap<AgentId, u32>,
+    /// Legs of acceptances that are being decided.
+    legs: BTreeMap<(AgentId, CallId), (Box<LegHandle>, oneshot::Sender<bool>)>,
+    /// Since when each call waits, and where.
+    waiting: BTreeMap<CallId, (QueueId, AcdTime)>,
+    deadline: Option<AcdTime>,
+}
+
+impl Router {
+    async fn run(mut self, mut inbox: mpsc::Receiver<DispatchMessage>) {
+        loop {
+            let wait = self.deadline.map(|at| at.since(self.clock.acd()));
+            let sleep = tokio::time::sleep_until(
+                Instant::now() + wait.unwrap_or(Duration::from_secs(3600)),
+            );
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(message) => self.take(message).await,
+                    None => return,
+                },
+                () = sleep => self.feed(AcdInput::Deadline).await,
+            }
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let now = self.clock.acd();
+        let board = Board {
+            agents: self.acd.agents_on_board(),
+            queues: self.acd.queues_on_board(now),
+        };
+        self.publish.send_replace(Arc::new(board));
+    }
+
+    async fn take(&mut self, message: DispatchMessage) {
+        match message {
+            DispatchMessage::Input(input) => {
+                self.note(&input);
+                self.feed(input).await;
+            }
+            DispatchMessage::Accept {
+                agent,
+                call,
+                leg,
+                done,
+            } => {
+                let key = (agent.clone(), call.clone());
+                self.legs.insert(key.clone(), (leg, done));
+                self.feed(AcdInput::Accept { agent, call }).await;
+                if let Some((_leg, done)) = self.legs.remove(&key) {
+                    let _ = done.send(false);
+                }
+            }
+            DispatchMessage::Page { agent, open } => {
+                let pages = self.pages.entry(agent.clone()).or_default();
+                *pages = if open {
+                    *pages + 1
+                } else {
+                    pages.saturating_sub(1)
+                };
+                match *pages {
+                    0 => self.feed(AcdInput::AgentLost { agent }).await,
+                    _ => self.feed(AcdInput::AgentSeen { agent }).await,
+                }
+            }
+            DispatchMessage::Board { answer } => {
+                self.publish();
+                let _ = answer.send(self.publish.borrow().clone());
+            }
+        }
+    }
+
+    fn note(&mut self, input: &AcdInput) {
+        match input {
+            AcdInput::CallArrived(arrival) => {
+                let since = (arrival.queue.clone(), self.clock.acd());
+                self.waiting.insert(arrival.call.clone(), since);
+            }
+            AcdInput::CallLeft { call } => {
+                self.waiting.remove(call);
+            }
+            _ => {}
+        }
+    }
+
+    async fn feed(&mut self, input: AcdInput) {
+        self.acd.handle(self.clock.acd(), input);
+        self.deadline = None;
+        while let Some(output) = self.acd.poll() {
+            self.carry_out(output).await;
+        }
+    }
+
+    async fn carry_out(&mut self, output: AcdOutput) {
+        match output {
+            AcdOutput::Offer {
+                agent,
+                call,
+                expires,
+            } => {
+                self.ring(&agent, &call, expires);
+                self.tell(&call, CallInput::Offered { agent }).await;
+            }
+            AcdOutput::OfferEnded {
+                agent,
+                call,
+                outcome,
+            } => {
+                let ended = LiveMessage::RingEnded {
+                    call: call.clone(),
+                    outcome,
+                };
+                self.hub.post(Audience::Agent(agent.clone()), ended);
+                self.tell(&call, CallInput::OfferEnded { agent, outcome })
+                    .await;
+            }
+            AcdOutput::Assigned { agent, call } => self.assign(agent, call).await,
+            AcdOutput::Position {
+                call,
+                position,
+                wait,
+            } => {
+                self.tell(&call, CallInput::Waiting { position, wait })
+                    .await;
+            }
+            AcdOutput::Refused { call, reason } => {
+                self.waiting.remove(&call);
+                let reason = reason.as_str().to_owned();
+                self.tell(&call, CallInput::QueueRefused { reason }).await;
+            }
+            AcdOutput::AgentStateChanged {
+                agent,
+                state,
+                call,
+                since,
+            } => {
+                let since_ms = self.clock.wall_of(since);
+                let message = LiveMessage::AgentState {
+                    agent: agent.clone(),
+                    state: state_word(state).to_owned(),
+                    since_ms,
+                    call,
+                };
+                self.hub.post(Audience::Agent(agent), message.clone());
+                self.hub.post(Audience::Supervisors, message);
+            }
+            AcdOutput::Ignored { agent, call, why } => {
+                if why != Ignored::OfferOver {
+                    tracing::debug!(?agent, ?call, ?why, "the router had no use for an input");
+                }
+            }
+            AcdOutput::Deadline { at } => self.deadline = Some(at),
+        }
+    }
+
+    async fn assign(&mut self, agent: AgentId, call: CallId) {
+        self.waiting.remove(&call);
+        let Some((leg, done)) = self.legs.remove(&(agent.clone(), call.clone())) else {
+            return;
+        };
+        let Some(handle) = self.calls.get(&call) else {
+            let _ = done.send(false);
+            return;
+        };
+        self.hub.follow(agent.clone(), call);
+        let joined = handle.send(CallMessage::AgentLeg { agent, leg }).await;
+        let _ = done.send(joined);
+    }
+
+    async fn tell(&self, call: &CallId, input: CallInput) {
+        if let Some(handle) = self.calls.get(call) {
+            handle.send(CallMessage::Input(input)).await;
+        }
+    }
+
+    fn ring(&self, agent: &AgentId, call: &CallId, expires: AcdTime) {
+        let Some(handle) = self.calls.get(call) else {
+            return;
+        };
+        let view = CallView::from_events(&handle.events());
+        let waiting = self.waiting.get(call);
+        let waited_s = waiting.map_or(0, |(_, since)| self.clock.acd().since(*since).as_secs());
+        let message = LiveMessage::Ringing {
+            call: call.clone(),
+            from: RingingFrom {
+                name: handle.caller.name.clone(),
+                tier: handle.caller.tier.clone(),
+                number: handle.caller.number.clone(),
+            },
+            queue: waiting
+                .map(|(queue, _)| queue.to_string())
+                .unwrap_or_default(),
+            lang: view.lang,
+            intent: view.intents.first().map(|found| found.intent.to_string()),
+            waited_s,
+            expires_ms: self.clock.wall_of(expires),
+        };
+        self.hub.post(Audience::Agent(agent.clone()), message);
+        // The agent's page shows what the assistant understood before the first hello.
+        self.hub.follow(agent.clone(), call.clone());
+    }
+}
+
+/// The word for a state in the API.
+pub fn state_word(state: AgentState) -> &'static str {
+    match state {
+        AgentState::Available => "available",
+        AgentState::Ringing => "ringing",
+        AgentState::Busy => "busy",
+        AgentState::WrapUp => "wrap_up",
+        AgentState::Break => "break",
+        AgentState::Offline => "offline",
+    }
+}
+
+/// An arrival at the router for a call that wants a person.
+pub fn arrival(
+    call: CallId,
+    wanted: sidetone_call::Enqueue,
+    mood: Option<i8>,
+    clock: &Clock,
+) -> Arrival {
+    let mut arrival = Arrival::new(call, wanted.queue, wanted.lang, clock.minute_of_week());
+    arrival.tier = (!wanted.tier.is_empty()).then_some(wanted.tier);
+    arrival.skills = wanted.skills;
+    arrival.intent = wanted.intent;
+    arrival.mood = mood;
+    if wanted.again {
+        // Cut off while talking: nobody should wait twice for the same matter.
+        arrival.priority = 1000;
+    }
+    arrival
+}
