@@ -176,7 +176,9 @@ fn compile(rule: Rule) -> Result<Compiled, (String, &'static str)> {
                     .size_limit(REGEX_BYTES_MAX)
                     .build()
                     .map_err(|error| {
-                        let reason = error.to_string().replace('\n', " ");
+                        let full = error.to_string();
+                        let reason = full.lines().last().unwrap_or("").trim();
+                        let reason = reason.trim_start_matches("error: ");
                         let reason = format!("the rule `{id}`: `{phrase}` is no pattern: {reason}");
                         (reason, "correct the regular expression between the slashes")
                     })?,

@@ -23,8 +23,11 @@ pub(crate) fn label(kind: &EventKind) -> Option<(String, String)> {
             format!("Entered the flow “{flow}”"),
         )),
         EventKind::ConnectorAnswered { ok: false, .. } => both("系统查询失败", "Look-up failed"),
+        EventKind::Degraded { what, .. } if what.starts_with("queue") => {
+            both("暂时没有人工可以接听", "No person can be had at the moment")
+        }
         EventKind::Degraded { what, then } => Some((
-            format!("{what} 不可用，改为 {then}"),
+            format!("部分功能暂不可用（{what}），已改用备用方式"),
             format!("{what} is unavailable; {then} instead"),
         )),
         EventKind::HoldStarted { .. } => both("通话保持", "On hold"),

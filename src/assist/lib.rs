@@ -19,6 +19,7 @@
 pub mod cards;
 pub mod compliance;
 mod definitions;
+mod fold;
 mod labels;
 mod model_summary;
 pub mod mood;

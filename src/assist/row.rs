@@ -59,7 +59,7 @@ pub enum Outcome {
 pub struct RowFacts {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub queue: Option<QueueId>,
-    /// From the queue to the answer, or to the end where nobody answered.
+    /// From the queue to the answer, or to the refusal or the end where nobody answered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waited_ms: Option<u64>,
     /// From the answer to the end of speech, hold included.
@@ -126,7 +126,6 @@ fn outcome(view: &CallView) -> Outcome {
         _ if times.answered_us.is_some() => Outcome::Answered,
         EndReason::LegFailed | EndReason::Lost | EndReason::Shutdown => Outcome::Failed,
         EndReason::Abandoned => Outcome::Abandoned,
-        EndReason::CallerHungUp if queued => Outcome::Abandoned,
         _ if queued => Outcome::Unserved,
         EndReason::AssistantFinished => Outcome::AssistantFinished,
         EndReason::CallerHungUp if times.answers > 0 => Outcome::AssistantFinished,
@@ -141,7 +140,10 @@ fn facts(view: &CallView) -> RowFacts {
         .as_ref()
         .map_or(times.last_us, |ended| ended.at_us);
     let ms = |from: u64, to: u64| to.saturating_sub(from) / 1000;
-    let waited_to = times.answered_us.unwrap_or(speech_end_us);
+    let waited_to = times
+        .answered_us
+        .or(times.refused_us)
+        .unwrap_or(speech_end_us);
     let wrapped_to = times.wrap_up_to_us.unwrap_or(times.last_us);
     let taken = |action| matches!(action, Some(CardAction::Accept | CardAction::Edit));
     let mut rules: Vec<RuleFact> = Vec::new();

@@ -215,7 +215,7 @@ fn answers(view: &CallView, lang: Lang) -> Vec<SummarySentence> {
 fn commitments(view: &CallView, lang: Lang) -> Vec<SummarySentence> {
     let mut out = Vec::new();
     for turn in view.said_by(Speaker::Agent) {
-        for said in sentences(turn.text.as_str()) {
+        for said in sentences(turn.text.as_str()).into_iter().flat_map(promises) {
             let Some(commitment) = Commitment::of(said) else {
                 continue;
             };
@@ -240,99 +240,117 @@ fn commitments(view: &CallView, lang: Lang) -> Vec<SummarySentence> {
     out
 }
 
+/// "已经登记了，明天给您打电话" is one thing done and one promised: two clauses of one sentence.
+fn promises(sentence: &str) -> Vec<&str> {
+    let clauses: Vec<&str> = sentence.split(['，', ',']).map(str::trim).collect();
+    let found = |wanted| {
+        clauses
+            .iter()
+            .any(|clause| Commitment::of(clause) == Some(wanted))
+    };
+    if found(Commitment::Done) && found(Commitment::Next) {
+        clauses
+    } else {
+        vec![sentence]
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Commitment {
     Done,
     Next,
 }
 
+const IDLE: [&str; 13] = [
+    "查一下",
+    "看一下",
+    "查询一下",
+    "核实一下",
+    "稍等",
+    "请稍",
+    "等一下",
+    "let me check",
+    "let me see",
+    "let me look",
+    "one moment",
+    "hold on",
+    "bear with me",
+];
+
+const DONE: [&str; 31] = [
+    "已经帮您",
+    "已经给您",
+    "已经为您",
+    "已帮您",
+    "已给您",
+    "已为您",
+    "登记好了",
+    "登记了",
+    "提交了",
+    "办好了",
+    "处理好了",
+    "申请好了",
+    "预约好了",
+    "取消了",
+    "修改好了",
+    "已经登记",
+    "已经提交",
+    "已经申请",
+    "已经安排",
+    "已经取消",
+    "已经反馈",
+    "预约成功",
+    "i've ",
+    "i have ",
+    "we've ",
+    "we have ",
+    "has been ",
+    "have been ",
+    "i just ",
+    "is booked",
+    "is cancelled",
+];
+
+const NEXT: [&str; 35] = [
+    "我帮您",
+    "我给您",
+    "我为您",
+    "帮您登记",
+    "帮您申请",
+    "帮您催",
+    "帮您反馈",
+    "帮您转",
+    "会尽快",
+    "会在",
+    "会给您",
+    "会联系",
+    "会有专",
+    "联系您",
+    "回复您",
+    "回电",
+    "给您打电话",
+    "之前给您",
+    "以内",
+    "之内",
+    "工作日内",
+    "小时内",
+    "i'll ",
+    "i will ",
+    "i'm going to ",
+    "we'll ",
+    "we will ",
+    "you'll ",
+    "you will ",
+    "let me ",
+    "someone will ",
+    "within ",
+    "a colleague will ",
+    "will call you",
+    "will be ",
+];
+
 impl Commitment {
     fn of(said: &str) -> Option<Self> {
-        const IDLE: [&str; 13] = [
-            "查一下",
-            "看一下",
-            "查询一下",
-            "核实一下",
-            "稍等",
-            "请稍",
-            "等一下",
-            "let me check",
-            "let me see",
-            "let me look",
-            "one moment",
-            "hold on",
-            "bear with me",
-        ];
-        const DONE: [&str; 31] = [
-            "已经帮您",
-            "已经给您",
-            "已经为您",
-            "已帮您",
-            "已给您",
-            "已为您",
-            "登记好了",
-            "登记了",
-            "提交了",
-            "办好了",
-            "处理好了",
-            "申请好了",
-            "预约好了",
-            "取消了",
-            "修改好了",
-            "已经登记",
-            "已经提交",
-            "已经申请",
-            "已经安排",
-            "已经取消",
-            "已经反馈",
-            "预约成功",
-            "i've ",
-            "i have ",
-            "we've ",
-            "we have ",
-            "has been ",
-            "have been ",
-            "i just ",
-            "is booked",
-            "is cancelled",
-        ];
-        const NEXT: [&str; 35] = [
-            "我帮您",
-            "我给您",
-            "我为您",
-            "帮您登记",
-            "帮您申请",
-            "帮您催",
-            "帮您反馈",
-            "帮您转",
-            "会尽快",
-            "会在",
-            "会给您",
-            "会联系",
-            "会有专",
-            "联系您",
-            "回复您",
-            "回电",
-            "给您打电话",
-            "之前给您",
-            "以内",
-            "之内",
-            "工作日内",
-            "小时内",
-            "i'll ",
-            "i will ",
-            "i'm going to ",
-            "we'll ",
-            "we will ",
-            "you'll ",
-            "you will ",
-            "let me ",
-            "someone will ",
-            "within ",
-            "a colleague will ",
-            "will call you",
-            "will be ",
-        ];
         let folded = crate::plain::fold(said);
         let question =
             folded.trim_end().ends_with(['?']) || folded.trim_end().ends_with(['吗', '呢']);

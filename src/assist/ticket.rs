@@ -116,7 +116,7 @@ fn priority(view: &CallView, tier: Option<&str>) -> &'static str {
             .iter()
             .any(|i| i.intent.as_str().contains(*part))
     };
-    let grave = GRAVE.iter().any(|part| found(&part));
+    let grave = GRAVE.iter().any(&found);
     let lowest = view
         .mood
         .points

@@ -184,6 +184,19 @@ fn after_a_minute_a_refund_call_may_go_to_general_agents() {
 }
 
 #[test]
+fn who_serves_two_queues_takes_the_longest_waiting_of_both() {
+    let said = |first: &str, second: &str| {
+        let script =
+            format!("0s bo break\n0s call c1 {first} zh\n1s call c2 {second}\n5s bo available");
+        let said = run(HOUSE, &script);
+        said.lines().last().unwrap_or_default().to_owned()
+    };
+    expect!["5s offer c1 to bo until 20s"].assert_eq(&said("refunds", "general zh"));
+    expect!["5s offer c1 to bo until 20s"].assert_eq(&said("general", "refunds zh"));
+    expect!["5s offer c2 to bo until 20s"].assert_eq(&said("general", "refunds zh tier=vip"));
+}
+
+#[test]
 fn a_wish_during_a_call_waits_for_its_end() {
     check(
         "0s bo available

@@ -201,12 +201,28 @@ impl Day {
 
     fn close(&mut self) {
         self.closing = true;
+        // Nothing but time: nobody may be left in a state that only a click could end.
+        self.rest();
+        let moving = |state: &AgentState| {
+            matches!(
+                state,
+                AgentState::Ringing | AgentState::Busy | AgentState::WrapUp
+            )
+        };
+        assert!(
+            !self.agents.values().any(moving),
+            "stuck: {:?}",
+            self.agents
+        );
         for agent in AGENTS {
             let (agent, state) = (agent.into(), AgentState::Offline);
             self.plan(0, AcdInput::AgentState { agent, state });
         }
         self.run();
-        // Nothing but time: everything must come to rest.
+        self.rest();
+    }
+
+    fn rest(&mut self) {
         while let Some(due) = self.deadline {
             self.step(due.max(self.now), AcdInput::Deadline);
             self.run();

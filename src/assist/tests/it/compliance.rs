@@ -68,9 +68,12 @@ fn check(call: &Script, expected: Expect) {
 
 #[test]
 fn a_greeting_kept_and_a_question_missed() {
-    check(&late_parcel(), expect![[r#"
+    check(
+        &late_parcel(),
+        expect![[r#"
         4 greeting kept (Info) “您好” 第一句请先问好：“您好”。
-        end anything-else broken (Info) “还有其他” 结束前请问客户还有没有其他问题。"#]]);
+        end anything-else broken (Info) “还有其他” 结束前请问客户还有没有其他问题。"#]],
+    );
 }
 
 #[test]
@@ -83,12 +86,15 @@ fn a_promise_and_a_missed_greeting_are_shown_while_the_call_runs() {
     call.agent("您好，还有其他问题吗");
     call.agent("我，保证，明天到！");
     call.end(EndReason::AgentHungUp);
-    check(&call, expect![[r#"
+    check(
+        &call,
+        expect![[r#"
         1 legal-threat broken (Warn) “律师” 客户提到法律途径，请升级处理。
         2 greeting broken (Warn) “您好” 第一句请先问好：“您好”。
         3 absolute-promise broken (Critical) “肯定明天送到” 不要承诺具体到达时间。
         4 anything-else kept (Info) “还有其他” 结束前请问客户还有没有其他问题。
-        5 absolute-promise broken (Critical) “保证明天到” 不要承诺具体到达时间。"#]]);
+        5 absolute-promise broken (Critical) “保证明天到” 不要承诺具体到达时间。"#]],
+    );
 }
 
 #[test]
@@ -100,9 +106,12 @@ fn english_phrases_are_whole_words() {
     );
     call.caller("I am a lawyers' clerk.");
     call.end(EndReason::CallerHungUp);
-    check(&call, expect![[r#"
+    check(
+        &call,
+        expect![[r#"
         1 absolute-promise broken (Critical) “I guarantee” Do not promise a time of arrival.
-        1 anything-else kept (Info) “anything else” Ask whether there is anything else before you close."#]]);
+        1 anything-else kept (Info) “anything else” Ask whether there is anything else before you close."#]],
+    );
 }
 
 #[test]
@@ -137,10 +146,18 @@ fn bad_rules_name_their_line() {
     ];
     expect![[r#"
         compliance.toml:8: the rule `a` is there twice (rename one of them)
-        compliance.toml:8: the rule `a`: `/(/` is no pattern: regex parse error:     (     ^ error: unclosed group (correct the regular expression between the slashes)
+        compliance.toml:8: the rule `a`: `/(/` is no pattern: unclosed group (correct the regular expression between the slashes)
         compliance.toml:15: the rule `b`: within_turns counts the turns of a required phrase, from 1 (leave within_turns out, or make the rule required)
         compliance.toml:23: the rule `c` has no id or no phrases (write an id and at least one phrase)
         compliance.toml:30: the rule `d`: `？！` has no letter or digit (write the words that are to be said)"#]].assert_eq(&errors(&text.concat()));
     expect!["compliance.toml:3: unknown variant `wanted`, expected `required` or `forbidden` (every [[rule]] needs id, kind, who, phrases, hint_zh and hint_en)"].assert_eq(&errors(&rule("a", "wanted", "", "[\"x\"]")));
     expect!["compliance.toml:1: unknown field `rules`, expected `rule` (every [[rule]] needs id, kind, who, phrases, hint_zh and hint_en)"].assert_eq(&errors("[[rules]]\n"));
+}
+
+/// The shop's own rules, as they ship.
+#[test]
+fn the_shipped_rules_are_right() {
+    let text = include_str!("../../../../knowledge/compliance.toml");
+    let rules = Rules::parse(text, "knowledge/compliance.toml").expect("the shipped rules parse");
+    assert!(rules.list().count() >= 5);
 }

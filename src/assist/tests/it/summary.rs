@@ -28,23 +28,30 @@ fn check(view: &CallView, expected: Expect) {
 
 #[test]
 fn a_late_parcel_in_chinese() {
-    check(&late_parcel().view(), expect![[r#"
-        Issue [1] 客户来电：“我的快递三天没动了，到底什么时候能到”。
-        Issue [3] 客户情绪不满：“你们每次都这么说，我要投诉，转人工”。
-        Fact [2] 订单号：20611018，已与客户核对。
-        Fact [2] 智能助理答复：“您的包裹11月18日到达上海分拨中心，预计11月23日送达”。
-        Done [6] 坐席已办理：“已经帮您登记了催件，快递站明天上午会给您打电话”。"#]]);
+    check(
+        &late_parcel().view(),
+        expect![[r#"
+            Issue [1] 客户来电：“我的快递三天没动了，到底什么时候能到”。
+            Issue [3] 客户情绪不满：“你们每次都这么说，我要投诉，转人工”。
+            Fact [2] 订单号：20611018，已与客户核对。
+            Fact [2] 智能助理答复：“您的包裹11月18日到达上海分拨中心，预计11月23日送达”。
+            Done [6] 坐席已办理：“已经帮您登记了催件”。
+            Next [6] 坐席承诺：“快递站明天上午会给您打电话”。"#]],
+    );
 }
 
 #[test]
 fn a_late_refund_in_english() {
-    check(&late_refund().view(), expect![[r#"
+    check(
+        &late_refund().view(),
+        expect![[r#"
         Issue [1] Caller: “I sent back a kettle two weeks ago and there's no refund yet”.
         Fact [2] The order number is 20611018, confirmed with the caller.
         Fact [2] The amount is 129.50, confirmed with the caller.
         Fact [2] The assistant answered: “Your refund of 129.50 yuan was approved on November 19”.
         Done [5] The agent said: “I've asked the bank to hurry it up”.
-        Next [5] The agent promised: “You'll get the 129.50 yuan by Friday”."#]]);
+        Next [5] The agent promised: “You'll get the 129.50 yuan by Friday”."#]],
+    );
 }
 
 #[test]
@@ -65,9 +72,12 @@ fn a_call_without_words_gives_only_what_the_record_holds() {
     let mut call = Script::new("left", Lang::En);
     call.caller("I want to talk to somebody about my invoice");
     call.queue("general").wait(30_000).end(EndReason::Abandoned);
-    check(&call.view(), expect![[r#"
+    check(
+        &call.view(),
+        expect![[r#"
         Issue [1] Caller: “I want to talk to somebody about my invoice”.
-        Next [1] The caller hung up in the queue and reached nobody."#]]);
+        Next [1] The caller hung up in the queue and reached nobody."#]],
+    );
 }
 
 #[test]
@@ -101,12 +111,15 @@ fn a_ticket_is_prefilled() {
         - 订单号：20611018，已与客户核对。
         - 智能助理答复：“您的包裹11月18日到达上海分拨中心，预计11月23日送达”。
         已办理：
-        - 坐席已办理：“已经帮您登记了催件，快递站明天上午会给您打电话”。
+        - 坐席已办理：“已经帮您登记了催件”。
+        后续：
+        - 坐席承诺：“快递站明天上午会给您打电话”。
         客户原话：
         - [1] 呃，我的快递三天没动了，到底什么时候能到？
         - [2] 二零六一一零一八
         - [3] 你们每次都这么说，我要投诉，转人工！
-        通话编号：late-parcel"#]].assert_eq(&format!(
+        通话编号：late-parcel"#]]
+    .assert_eq(&format!(
         "{}\n{}\n{}",
         ticket.priority, ticket.subject, ticket.body
     ));

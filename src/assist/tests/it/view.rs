@@ -1,5 +1,5 @@
 use crate::script::{Script, late_parcel};
-use expect_test::expect;
+use expect_test::{expect, expect_file};
 use sidetone_assist::view::CallState;
 use sidetone_assist::{CallView, Speaker};
 use sidetone_types::*;
@@ -22,115 +22,7 @@ fn the_page_gets_this() {
     });
     call.event(EventKind::WaitAnnounced { position: 2, wait });
     let json = serde_json::to_string_pretty(&call.view()).expect("a view is JSON");
-    expect![[r#"
-        {
-          "call": "c1",
-          "lang": "zh",
-          "wire": "web_rtc",
-          "started_ms": 1795176000000,
-          "customer": {
-            "id": "c-wang"
-          },
-          "state": "waiting",
-          "queue": "general",
-          "position": 2,
-          "duration_us": 3500000,
-          "turns": [
-            {
-              "prompt": 1,
-              "speaker": "assistant",
-              "from_us": 0,
-              "to_us": 2000000,
-              "text": "您好，请讲。",
-              "final": true,
-              "interrupted": false,
-              "backchannel": false,
-              "words": []
-            },
-            {
-              "utterance": 1,
-              "speaker": "caller",
-              "from_us": 2000000,
-              "to_us": 3300000,
-              "text": "查账单",
-              "final": true,
-              "interrupted": false,
-              "backchannel": false,
-              "confidence": 900,
-              "intent": "bill-query",
-              "mood": {
-                "score": 10,
-                "because": [
-                  {
-                    "word": "查",
-                    "weight": 10
-                  }
-                ]
-              },
-              "words": []
-            }
-          ],
-          "intents": [
-            {
-              "utterance": 1,
-              "intent": "bill-query",
-              "score": 910,
-              "at_us": 3500000
-            }
-          ],
-          "slots": [
-            {
-              "flow": "bill",
-              "slot": "month",
-              "shown": "2026-10",
-              "confirmed": true,
-              "by_key": false,
-              "utterance": 1
-            }
-          ],
-          "flow": "bill",
-          "cards": [],
-          "compliance": [],
-          "mood": {
-            "now": 10,
-            "mean": 10,
-            "points": [
-              {
-                "at_us": 3500000,
-                "score": 10,
-                "speaker": "caller"
-              }
-            ]
-          },
-          "summary": [],
-          "summary_edited": false,
-          "events": [
-            {
-              "at_us": 0,
-              "label": "通话开始",
-              "zh": "通话开始",
-              "en": "Call started"
-            },
-            {
-              "at_us": 3500000,
-              "label": "进入流程：bill",
-              "zh": "进入流程：bill",
-              "en": "Entered the flow “bill”"
-            },
-            {
-              "at_us": 3500000,
-              "label": "进入队列 general",
-              "zh": "进入队列 general",
-              "en": "Entered the queue general"
-            },
-            {
-              "at_us": 3500000,
-              "label": "已告知排在第 2 位",
-              "zh": "已告知排在第 2 位",
-              "en": "Told the place in line: 2"
-            }
-          ]
-        }"#]].assert_eq(&json);
+    expect_file!["snapshots/view.json"].assert_eq(&json);
 }
 
 #[test]
@@ -163,7 +55,8 @@ fn states_follow_the_call() {
         ann 接听
         客户挂断
         开始话后处理
-        话后处理完成"#]].assert_eq(&labels.join("\n"));
+        话后处理完成"#]]
+    .assert_eq(&labels.join("\n"));
 }
 
 #[test]
