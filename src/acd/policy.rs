@@ -5,7 +5,30 @@ use serde::{Deserialize, Serialize};
 use sidetone_types::{AgentId, ContentError, IntentId, Lang, QueueId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything the router is told in advance.
+/// Everything the router is told in advance. As a file:
+///
+/// ```toml
+/// wrap_up_s_max = 60
+/// tiers = { vip = 100, gold = 20 }
+///
+/// [weights]
+/// intents = { complaint-file = 10 }
+/// angry_points = 5
+///
+/// [[queue]]
+/// id = "refunds"
+/// name_zh = "退款售后"
+/// name_en = "Refunds and returns"
+/// skills = ["refunds"]
+/// target_s = 20
+/// hours = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = "09:00", to = "21:00" }]
+/// overflow = { to = "general", after_s = 60 }
+///
+/// [[agent]]
+/// id = "ann"
+/// languages = ["zh", "en"]
+/// skills = { refunds = 7 }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcdPolicy {
