@@ -123,7 +123,7 @@ fn digits(state: &State<'_, '_>, value: &Value) -> String {
     let tail = text.rsplit(['*', '•', '＊']).next().unwrap_or_default();
     let figures: Vec<char> = tail.chars().filter(char::is_ascii_digit).collect();
     let names: Vec<char> = "零一二三四五六七八九".chars().collect();
-    let in_threes = figures.len() % 3 == 0 && figures.len() % 4 != 0;
+    let in_threes = figures.len().is_multiple_of(3) && !figures.len().is_multiple_of(4);
     let groups: Vec<String> = figures
         .chunks(if in_threes { 3 } else { 4 })
         .map(|group| {
@@ -272,16 +272,14 @@ pub(crate) fn played_part(text: &str, lang: Lang, played_ms: u32, total_ms: u32)
         cut = at + c.len_utf8();
     }
     let part = &text[..cut];
-    let splits_word = lang == Lang::En
-        && part.chars().next_back().is_some_and(char::is_alphanumeric)
-        && text[cut..]
-            .chars()
-            .next()
-            .is_some_and(char::is_alphanumeric);
-    let part = match (splits_word, part.rfind(' ')) {
-        (true, Some(blank)) => &part[..blank],
-        (true, None) => "",
-        _ => part,
+    // An English word or a number in figures is heard whole or not at all.
+    let inside = |c: char| c.is_ascii_alphanumeric() || (c == '.' && lang == Lang::Zh);
+    let goes_on = text[cut..].chars().next().is_some_and(inside);
+    let splits_word = goes_on && part.chars().next_back().is_some_and(inside);
+    let part = if splits_word {
+        part.trim_end_matches(inside)
+    } else {
+        part
     };
     part.trim_end().to_owned()
 }

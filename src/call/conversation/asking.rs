@@ -199,7 +199,7 @@ impl Call {
     /// Neither yes nor no nor a value: the question once more, with how to answer it.
     fn unclear_read_back(&mut self, ask: &AskStep) {
         if self.count_failure() > 2 {
-            self.to_person("slot");
+            self.seek_person("slot");
             return;
         }
         let facts = self.facts();
@@ -300,7 +300,7 @@ impl Call {
                 let prompt = ask.keypad.clone().unwrap_or_else(|| ask.prompt.clone());
                 self.question(&prompt, &facts, Awaiting::Slot);
             }
-            _ => self.to_person("slot"),
+            _ => self.seek_person("slot"),
         }
     }
 
@@ -428,7 +428,7 @@ impl Call {
                 self.say("choose-by-number");
                 self.read_list(&choose);
             }
-            _ => self.to_person("slot"),
+            _ => self.seek_person("slot"),
         }
     }
 

@@ -9,7 +9,7 @@ use sidetone_types::*;
 
 impl Call {
     /// A person is wanted, from wherever the conversation stands.
-    pub(super) fn to_person(&mut self, reason: &str) {
+    pub(super) fn seek_person(&mut self, reason: &str) {
         if self.phase != Phase::Assistant {
             return;
         }

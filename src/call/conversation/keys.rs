@@ -61,7 +61,7 @@ impl Call {
         }
         let number = key.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
         match (key, self.awaiting.clone(), number) {
-            ('0', _, _) => self.to_person("asked"),
+            ('0', _, _) => self.seek_person("asked"),
             ('#', _, _) => self.repeat_question(),
             ('*', _, _) => {
                 self.leave_flow("left");
@@ -143,7 +143,7 @@ impl Call {
     fn submit_keys(&mut self) {
         let keys = std::mem::take(&mut self.keys);
         if keys.digits == "0" {
-            self.to_person("asked");
+            self.seek_person("asked");
             return;
         }
         let Some(ask) = self.ask_step().filter(|_| !keys.digits.is_empty()) else {

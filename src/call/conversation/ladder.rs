@@ -23,7 +23,7 @@ impl Call {
                 self.ask_again();
             }
             (1 | 2, _) => self.offer_keys("no-input-keys"),
-            _ if self.open => self.to_person("no_input"),
+            _ if self.open => self.seek_person("no_input"),
             _ => {
                 self.say("no-input-bye");
                 self.goodbye(EndReason::NoInput);
@@ -42,7 +42,7 @@ impl Call {
                 self.say("no-match-keys");
                 self.offer_menu();
             }
-            _ => self.to_person("no_match"),
+            _ => self.seek_person("no_match"),
         }
     }
 

@@ -91,7 +91,7 @@ impl Call {
             }
         }
         self.leave_flow("failed");
-        self.to_person("failed");
+        self.seek_person("failed");
     }
 
     /// True when the next step can be done at once.
@@ -157,7 +157,7 @@ impl Call {
         };
         if run.stack.len() >= DEPTH_MAX {
             self.leave_flow("failed");
-            self.to_person("failed");
+            self.seek_person("failed");
             return false;
         }
         run.stack.push((flow.clone(), 0));

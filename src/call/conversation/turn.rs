@@ -70,7 +70,7 @@ impl Call {
             return false;
         }
         match command {
-            Command::Person => self.to_person("asked"),
+            Command::Person => self.seek_person("asked"),
             Command::Repeat => {
                 if self.question.is_empty() {
                     return false;
@@ -124,7 +124,7 @@ impl Call {
                 let facts = self.facts();
                 self.question("offer-person", &facts, Awaiting::PersonOffer);
             }
-            (Awaiting::PersonOffer, Some(true)) => self.to_person("asked"),
+            (Awaiting::PersonOffer, Some(true)) => self.seek_person("asked"),
             (Awaiting::MessageOffer, Some(true)) => self.take_message(),
             (Awaiting::NextOffer(intent), Some(true)) => self.act_on(intent),
             (

@@ -7,6 +7,7 @@
 mod dates;
 mod digits;
 mod en;
+mod itn;
 mod money;
 mod times;
 mod words;
@@ -15,6 +16,7 @@ mod zh;
 pub use dates::Day;
 pub use digits::luhn;
 pub(crate) use digits::{splice, trailing_digits};
+pub use itn::itn;
 pub use words::yes_no;
 pub(crate) use words::{choice, correction};
 

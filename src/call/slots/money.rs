@@ -107,7 +107,7 @@ fn en_amount(text: &str, expected: bool) -> Option<ParsedSlot> {
         } else if expected {
             if let Some((small, used)) = en::below_hundred(words.get(end..).unwrap_or(&[]))
                 && small >= 10
-                && whole < 10_000_00
+                && whole < 1_000_000
             {
                 cents += u128::from(small);
                 end += used;

@@ -23,41 +23,41 @@ fn from_the_queue_to_the_end_of_wrap_up() {
         90.0 end
         ",
         expect![[r#"
-              0.00 call started zh c-wang
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-             12.40 caller said "我要转人工"
-             12.40 queue service priority 2 because asked
-             12.40 → enqueue service tier "vip" zh intent -
-             12.45 say to-person: 好的，正在为您转接人工客服。
-             14.00 wait announced: 3, Some((60, 60))
-             15.02 say wait-position: 您前面还有两位，预计等待约1分钟。
-             18.08 → music on
-             44.00 wait announced: 3, Some((60, 60))
-             44.00 → music off
-             44.05 say wait-position: 您前面还有两位，预计等待约1分钟。
-             47.11 → music on
-             50.00 offered to mei
-             52.00 offer Accepted
-             52.00 → music off
-             52.00 answered by mei
-             52.00 → bridge
-             56.52 agent said "您好，请问有什么可以帮您"
-             61.26 caller said "我的快递没到"
-             63.00 hold
-             63.00 → hold true
-             63.00 → music on
-             70.00 hold ended
-             70.00 → hold false
-             70.00 → music off
-             72.00 muted true
-             75.00 → unbridge
-             75.00 call ended: AgentHungUp
-             75.00 → hang up caller
-             75.00 → hang up agent
-             75.00 wrap-up
-             80.00 wrap-up ended: solved
-             80.00 → finish
+            0.00 call started zh c-wang
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
+            12.40 caller said "我要转人工"
+            12.40 queue service priority 2 because asked
+            12.40 → enqueue service tier "vip" zh intent -
+            12.45 say to-person: 好的，正在为您转接人工客服。
+            14.00 wait announced: 3, Some((60, 60))
+            15.02 say wait-position: 您前面还有两位，预计等待约1分钟。
+            18.08 → music on
+            44.00 wait announced: 3, Some((60, 60))
+            44.00 → music off
+            44.05 say wait-position: 您前面还有两位，预计等待约1分钟。
+            47.11 → music on
+            50.00 offered to mei
+            52.00 offer Accepted
+            52.00 → music off
+            52.00 answered by mei
+            52.00 → bridge
+            56.52 agent said "您好，请问有什么可以帮您"
+            61.26 caller said "我的快递没到"
+            63.00 hold
+            63.00 → hold true
+            63.00 → music on
+            70.00 hold ended
+            70.00 → hold false
+            70.00 → music off
+            72.00 muted true
+            75.00 → unbridge
+            75.00 call ended: AgentHungUp
+            75.00 → hang up caller
+            75.00 → hang up agent
+            75.00 wrap-up
+            80.00 wrap-up ended: solved
+            80.00 → finish
         "#]],
     );
 }
@@ -74,25 +74,25 @@ fn the_caller_gives_up() {
         25.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              8.88 caller said "representative"
-              8.88 queue service priority 0 because asked
-              8.88 → enqueue service tier "" en intent -
-              8.93 say to-person: Of course. I'll put you through to a person.
-             11.57 → music on
-             12.00 wait announced: 2, None
-             12.00 → music off
-             12.05 say wait-position: There is one caller ahead of you. I can't say yet how long it will take. Please hold the line.
-             15.00 offered to mei
-             17.69 → music on
-             18.00 caller left: hung_up
-             18.00 → music off
-             18.00 → leave queue
-             18.00 offer Revoked
-             18.00 call ended: Abandoned
-             19.50 → finish
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            8.88 caller said "representative"
+            8.88 queue service priority 0 because asked
+            8.88 → enqueue service tier "" en intent -
+            8.93 say to-person: Of course. I'll put you through to a person.
+            11.57 → music on
+            12.00 wait announced: 2, None
+            12.00 → music off
+            12.05 say wait-position: There is one caller ahead of you. I can't say yet how long it will take. Please hold the line.
+            15.00 offered to mei
+            17.69 → music on
+            18.00 caller left: hung_up
+            18.00 → music off
+            18.00 → leave queue
+            18.00 offer Revoked
+            18.00 call ended: Abandoned
+            19.50 → finish
         "#]],
     );
 }
@@ -110,25 +110,25 @@ fn the_caller_hangs_up_on_the_agent() {
         25.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              9.16 caller said "agent please"
-              9.16 queue service priority 0 because asked
-              9.16 → enqueue service tier "" en intent -
-              9.21 say to-person: Of course. I'll put you through to a person.
-             11.85 → music on
-             12.00 → music off
-             12.00 answered by mei
-             12.00 → bridge
-             15.00 caller left: hung_up
-             15.00 → unbridge
-             15.00 call ended: CallerHungUp
-             15.00 → hang up agent
-             15.00 wrap-up
-             16.00 agent left: hung_up
-             20.00 wrap-up ended: gone
-             20.00 → finish
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            9.16 caller said "agent please"
+            9.16 queue service priority 0 because asked
+            9.16 → enqueue service tier "" en intent -
+            9.21 say to-person: Of course. I'll put you through to a person.
+            11.85 → music on
+            12.00 → music off
+            12.00 answered by mei
+            12.00 → bridge
+            15.00 caller left: hung_up
+            15.00 → unbridge
+            15.00 call ended: CallerHungUp
+            15.00 → hang up agent
+            15.00 wrap-up
+            16.00 agent left: hung_up
+            20.00 wrap-up ended: gone
+            20.00 → finish
         "#]],
     );
 }
@@ -144,22 +144,22 @@ fn nobody_declares_the_wrap_up_over() {
         300.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              8.88 caller said "agent"
-              8.88 queue service priority 0 because asked
-              8.88 → enqueue service tier "" en intent -
-              8.93 say to-person: Of course. I'll put you through to a person.
-             11.57 → music on
-             12.00 → music off
-             12.00 answered by mei
-             12.00 → bridge
-             15.00 → unbridge
-             15.00 call ended: AgentHungUp
-             15.00 → hang up caller
-             15.00 → hang up agent
-             15.00 wrap-up
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            8.88 caller said "agent"
+            8.88 queue service priority 0 because asked
+            8.88 → enqueue service tier "" en intent -
+            8.93 say to-person: Of course. I'll put you through to a person.
+            11.57 → music on
+            12.00 → music off
+            12.00 answered by mei
+            12.00 → bridge
+            15.00 → unbridge
+            15.00 call ended: AgentHungUp
+            15.00 → hang up caller
+            15.00 → hang up agent
+            15.00 wrap-up
             195.00 wrap-up ended: not_given
             195.00 → finish
         "#]],
@@ -179,21 +179,21 @@ fn an_offer_is_declined() {
         16.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.42 caller said "人工"
-             10.42 queue service priority 0 because asked
-             10.42 → enqueue service tier "" zh intent -
-             10.47 say to-person: 好的，正在为您转接人工客服。
-             12.00 offered to mei
-             12.99 → music on
-             13.00 offer Declined
-             14.00 offered to mei
-             15.00 offer Accepted
-             15.00 → music off
-             15.00 answered by mei
-             15.00 → bridge
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.42 caller said "人工"
+            10.42 queue service priority 0 because asked
+            10.42 → enqueue service tier "" zh intent -
+            10.47 say to-person: 好的，正在为您转接人工客服。
+            12.00 offered to mei
+            12.99 → music on
+            13.00 offer Declined
+            14.00 offered to mei
+            15.00 offer Accepted
+            15.00 → music off
+            15.00 answered by mei
+            15.00 → bridge
         "#]],
     );
 }
@@ -210,22 +210,22 @@ fn an_acceptance_that_comes_too_late() {
         20.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.42 caller said "人工"
-             10.42 queue service priority 0 because asked
-             10.42 → enqueue service tier "" zh intent -
-             10.47 say to-person: 好的，正在为您转接人工客服。
-             12.00 offered to mei
-             12.99 → music on
-             13.00 caller left: hung_up
-             13.00 → music off
-             13.00 → leave queue
-             13.00 offer Revoked
-             13.00 call ended: Abandoned
-             13.10 → hang up agent
-             14.50 → finish
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.42 caller said "人工"
+            10.42 queue service priority 0 because asked
+            10.42 → enqueue service tier "" zh intent -
+            10.47 say to-person: 好的，正在为您转接人工客服。
+            12.00 offered to mei
+            12.99 → music on
+            13.00 caller left: hung_up
+            13.00 → music off
+            13.00 → leave queue
+            13.00 offer Revoked
+            13.00 call ended: Abandoned
+            13.10 → hang up agent
+            14.50 → finish
         "#]],
     );
 }
@@ -243,30 +243,30 @@ fn the_agents_line_breaks() {
         40.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.42 caller said "人工"
-             10.42 queue service priority 0 because asked
-             10.42 → enqueue service tier "" zh intent -
-             10.47 say to-person: 好的，正在为您转接人工客服。
-             12.00 answered by mei
-             12.00 → bridge
-             12.02 stopped after "好的，正在为您转接"
-             20.00 agent left: ice_timeout
-             20.00 → unbridge
-             20.00 queue service priority 10 because agent_lost
-             20.00 → enqueue service tier "" zh intent -
-             20.05 say agent-lost: 抱歉，客服那边的线路断了，我马上为您接通下一位。
-             24.37 → music on
-             26.00 → music off
-             26.00 answered by mei
-             26.00 → bridge
-             30.00 caller left: hung_up
-             30.00 → unbridge
-             30.00 call ended: CallerHungUp
-             30.00 → hang up agent
-             30.00 wrap-up
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.42 caller said "人工"
+            10.42 queue service priority 0 because asked
+            10.42 → enqueue service tier "" zh intent -
+            10.47 say to-person: 好的，正在为您转接人工客服。
+            12.00 answered by mei
+            12.00 → bridge
+            12.02 stopped after "好的，正在为您转接"
+            20.00 agent left: ice_timeout
+            20.00 → unbridge
+            20.00 queue service priority 10 because agent_lost
+            20.00 → enqueue service tier "" zh intent -
+            20.05 say agent-lost: 抱歉，客服那边的线路断了，我马上为您接通下一位。
+            24.37 → music on
+            26.00 → music off
+            26.00 answered by mei
+            26.00 → bridge
+            30.00 caller left: hung_up
+            30.00 → unbridge
+            30.00 call ended: CallerHungUp
+            30.00 → hang up agent
+            30.00 wrap-up
         "#]],
     );
 }
@@ -283,29 +283,29 @@ fn the_queue_refuses() {
         45.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              8.88 caller said "agent"
-              8.88 queue service priority 0 because asked
-              8.88 → enqueue service tier "" en intent -
-              8.93 say to-person: Of course. I'll put you through to a person.
-             10.00 degraded: queue: nobody logged in → a message is offered
-             10.02 stopped after "Of course. I'll"
-             10.05 say nobody-free: I'm very sorry, there's nobody to take your call right now. Our people are here every day from nine to nine.
-             16.58 say offer-message: Shall I take a message so that a colleague calls you back?
-             26.06 no input 1
-             26.11 say no-input: Sorry, I didn't hear anything.
-             27.96 say offer-message: Shall I take a message so that a colleague calls you back?
-             28.43 barge-in
-             28.45 stopped after "Shall I"
-             29.34 caller said "no thank you"
-             29.39 say anything-else: Is there anything else I can help you with?
-             36.88 caller said "no"
-             36.93 say goodbye: Thank you for calling. Goodbye.
-             38.79 call ended: AssistantFinished
-             38.79 → hang up caller
-             40.29 → finish
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            8.88 caller said "agent"
+            8.88 queue service priority 0 because asked
+            8.88 → enqueue service tier "" en intent -
+            8.93 say to-person: Of course. I'll put you through to a person.
+            10.00 degraded: queue: nobody logged in → a message is offered
+            10.02 stopped after "Of course. I'll"
+            10.05 say nobody-free: I'm very sorry, there's nobody to take your call right now. Our people are here every day from nine to nine.
+            16.58 say offer-message: Shall I take a message so that a colleague calls you back?
+            26.06 no input 1
+            26.11 say no-input: Sorry, I didn't hear anything.
+            27.96 say offer-message: Shall I take a message so that a colleague calls you back?
+            28.43 barge-in
+            28.45 stopped after "Shall I"
+            29.34 caller said "no thank you"
+            29.39 say anything-else: Is there anything else I can help you with?
+            36.88 caller said "no"
+            36.93 say goodbye: Thank you for calling. Goodbye.
+            38.79 call ended: AssistantFinished
+            38.79 → hang up caller
+            40.29 → finish
         "#]],
     );
 }
@@ -320,14 +320,14 @@ fn hanging_up_in_mid_sentence() {
         20.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.60 utterance ended: Cut
-             10.60 caller left: hung_up
-             10.60 call ended: CallerHungUp
-             10.80 caller said "我想查一下我的"
-             12.10 → finish
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.60 utterance ended: Cut
+            10.60 caller left: hung_up
+            10.60 call ended: CallerHungUp
+            10.80 caller said "我想查一下我的"
+            12.10 → finish
         "#]],
     );
 }
@@ -341,12 +341,12 @@ fn a_broken_wire_is_no_hang_up() {
         20.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-              9.50 caller left: ice_timeout
-              9.50 call ended: LegFailed
-             11.00 → finish
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            9.50 caller left: ice_timeout
+            9.50 call ended: LegFailed
+            11.00 → finish
         "#]],
     );
 }
@@ -361,16 +361,16 @@ fn hanging_up_while_a_connector_is_asked() {
         20.0 end
         ",
         expect![[r#"
-              0.00 call started zh c-wang
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-             12.08 caller said "查账单"
-             12.10 intent bill-query 930
-             12.10 flow bill at who
-             12.15 caller left: hung_up
-             12.15 flow bill ended
-             12.15 call ended: CallerHungUp
-             13.65 → finish
+            0.00 call started zh c-wang
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
+            12.08 caller said "查账单"
+            12.10 intent bill-query 930
+            12.10 flow bill at who
+            12.15 caller left: hung_up
+            12.15 flow bill ended
+            12.15 call ended: CallerHungUp
+            13.65 → finish
         "#]],
     );
 }
@@ -387,24 +387,24 @@ fn the_engine_goes_down() {
         30.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.42 caller said "人工"
-             10.42 queue service priority 0 because asked
-             10.42 → enqueue service tier "" zh intent -
-             10.47 say to-person: 好的，正在为您转接人工客服。
-             12.99 → music on
-             15.00 → music off
-             15.00 answered by mei
-             15.00 → bridge
-             20.00 → unbridge
-             20.00 call ended: Shutdown
-             20.00 → hang up caller
-             20.00 → hang up agent
-             20.00 wrap-up
-             20.00 wrap-up ended: shutdown
-             20.00 → finish
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.42 caller said "人工"
+            10.42 queue service priority 0 because asked
+            10.42 → enqueue service tier "" zh intent -
+            10.47 say to-person: 好的，正在为您转接人工客服。
+            12.99 → music on
+            15.00 → music off
+            15.00 answered by mei
+            15.00 → bridge
+            20.00 → unbridge
+            20.00 call ended: Shutdown
+            20.00 → hang up caller
+            20.00 → hang up agent
+            20.00 wrap-up
+            20.00 wrap-up ended: shutdown
+            20.00 → finish
         "#]],
     );
 }

@@ -2,9 +2,11 @@
 
 mod content;
 mod hand_over;
+mod house;
 mod property;
 mod talk;
 mod tasks;
+mod tell;
 mod turns;
 mod world;
 

@@ -13,23 +13,23 @@ fn a_prompt_is_interrupted_by_a_wish() {
         18.0 end
         ",
         expect![[r#"
-              0.00 call started zh c-wang
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-             10.72 caller said "查一下我的账单"
-             10.74 intent bill-query 930
-             10.74 flow bill at who
-             10.86 connector ok
-             10.91 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-             13.60 barge-in
-             13.62 stopped after "您10月的账单一共483.74"
-             14.88 caller said "查一下快递到哪了"
-             14.90 intent parcel-track 910
-             14.90 flow bill left
-             14.90 flow parcel at which
-             14.90 flow pick-order at said
-             15.02 connector ok
-             15.07 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            0.00 call started zh c-wang
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
+            10.72 caller said "查一下我的账单"
+            10.74 intent bill-query 930
+            10.74 flow bill at who
+            10.86 connector ok
+            10.91 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            13.60 barge-in
+            13.62 stopped after "您10月的账单一共483.74"
+            14.88 caller said "查一下快递到哪了"
+            14.90 intent parcel-track 910
+            14.90 flow bill left
+            14.90 flow parcel at which
+            14.90 flow pick-order at said
+            15.02 connector ok
+            15.07 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
         "#]],
     );
 }
@@ -176,12 +176,12 @@ fn a_noise_that_is_no_word_starts_the_silence_anew() {
         18.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-             10.20 caller said ""
-             16.20 no input 1
-             16.25 say no-input: Sorry, I didn't hear anything.
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            10.20 caller said ""
+            16.20 no input 1
+            16.25 say no-input: Sorry, I didn't hear anything.
         "#]],
     );
 }
@@ -194,20 +194,20 @@ fn silence_leads_to_keys_and_then_to_a_person() {
         60.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             13.12 no input 1
-             13.17 say no-input: 不好意思，我没有听到您说话。
-             15.74 say ask-open-short: 请问您想办理什么？
-             23.36 no input 2
-             23.41 say no-input-keys: 我还是没有听到您的声音，您也可以用按键。
-             27.06 say menu: 请按键选择：查订单，请按1；查快递，请按2；查账单，请按3；申请退款，请按4；预约上门，请按5；登记投诉，请按6；人工客服，请按0；重听，请按井号键。
-             46.56 no input 3
-             46.56 queue service priority 0 because no_input
-             46.56 → enqueue service tier "" zh intent -
-             46.61 say to-person-sorry: 抱歉没能帮到您，我为您转接人工客服。
-             49.85 → music on
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            13.12 no input 1
+            13.17 say no-input: 不好意思，我没有听到您说话。
+            15.74 say ask-open-short: 请问您想办理什么？
+            23.36 no input 2
+            23.41 say no-input-keys: 我还是没有听到您的声音，您也可以用按键。
+            27.06 say menu: 请按键选择：查订单，请按1；查快递，请按2；查账单，请按3；申请退款，请按4；预约上门，请按5；登记投诉，请按6；人工客服，请按0；重听，请按井号键。
+            46.56 no input 3
+            46.56 queue service priority 0 because no_input
+            46.56 → enqueue service tier "" zh intent -
+            46.61 say to-person-sorry: 抱歉没能帮到您，我为您转接人工客服。
+            49.85 → music on
         "#]],
     );
 }
@@ -220,21 +220,21 @@ fn silence_out_of_hours_ends_politely() {
         75.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-             12.64 no input 1
-             12.69 say no-input: Sorry, I didn't hear anything.
-             14.54 say ask-open-short: What can I do for you?
-             21.86 no input 2
-             21.91 say no-input-keys: I still can't hear you. You can also use the keypad.
-             25.08 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
-             47.34 no input 3
-             47.39 say no-input-bye: I can't hear you, so I'll hang up now. Please do call again.
-             51.04 say goodbye: Thank you for calling. Goodbye.
-             52.90 call ended: NoInput
-             52.90 → hang up caller
-             54.40 → finish
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            12.64 no input 1
+            12.69 say no-input: Sorry, I didn't hear anything.
+            14.54 say ask-open-short: What can I do for you?
+            21.86 no input 2
+            21.91 say no-input-keys: I still can't hear you. You can also use the keypad.
+            25.08 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
+            47.34 no input 3
+            47.39 say no-input-bye: I can't hear you, so I'll hang up now. Please do call again.
+            51.04 say goodbye: Thank you for calling. Goodbye.
+            52.90 call ended: NoInput
+            52.90 → hang up caller
+            54.40 → finish
         "#]],
     );
 }
@@ -248,14 +248,14 @@ fn a_pause_for_thought_is_no_end() {
         14.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             12.44 caller said "我想查一下我的账单"
-             12.46 intent bill-query 930
-             12.46 flow bill at who
-             12.46 flow identify at phone
-             12.51 say phone-ask: 请说一下您注册用的手机号。
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            12.44 caller said "我想查一下我的账单"
+            12.46 intent bill-query 930
+            12.46 flow bill at who
+            12.46 flow identify at phone
+            12.51 say phone-ask: 请说一下您注册用的手机号。
         "#]],
     );
 }
@@ -269,14 +269,14 @@ fn going_on_before_the_answer_makes_one_turn() {
         14.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.90 caller said "我有个问题"
-             12.15 caller said "退款要多久"
-             12.17 intent refund-how-long 900
-             12.19 passages, best 800
-             12.24 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.90 caller said "我有个问题"
+            12.15 caller said "退款要多久"
+            12.17 intent refund-how-long 900
+            12.19 passages, best 800
+            12.24 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
         "#]],
     );
 }
@@ -290,11 +290,11 @@ fn repeat_says_the_question_again() {
         12.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-             10.00 caller said "can you say that again"
-             10.05 say welcome-open: How can I help you today?
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            10.00 caller said "can you say that again"
+            10.05 say welcome-open: How can I help you today?
         "#]],
     );
 }
@@ -309,17 +309,17 @@ fn thanks_and_goodbye() {
         22.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.74 caller said "好的谢谢"
-             10.79 say you-are-welcome: 不客气。
-             11.56 say welcome-open: 请问有什么可以帮您？
-             14.92 caller said "再见"
-             14.97 say goodbye: 感谢您的来电，再见。
-             16.77 call ended: AssistantFinished
-             16.77 → hang up caller
-             18.27 → finish
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.74 caller said "好的谢谢"
+            10.79 say you-are-welcome: 不客气。
+            11.56 say welcome-open: 请问有什么可以帮您？
+            14.92 caller said "再见"
+            14.97 say goodbye: 感谢您的来电，再见。
+            16.77 call ended: AssistantFinished
+            16.77 → hang up caller
+            18.27 → finish
         "#]],
     );
 }
@@ -334,18 +334,18 @@ fn a_goodbye_is_taken_back() {
         20.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-             10.42 caller said "再见"
-             10.47 say goodbye: 感谢您的来电，再见。
-             11.60 barge-in
-             11.62 stopped after "感谢您的来电，"
-             13.04 caller said "等一下，退款要多久"
-             13.06 intent refund-how-long 900
-             13.08 passages, best 800
-             13.13 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
-             17.68 say did-that-help: 这样说清楚了吗？
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.42 caller said "再见"
+            10.47 say goodbye: 感谢您的来电，再见。
+            11.60 barge-in
+            11.62 stopped after "感谢您的来电，"
+            13.04 caller said "等一下，退款要多久"
+            13.06 intent refund-how-long 900
+            13.08 passages, best 800
+            13.13 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            17.68 say did-that-help: 这样说清楚了吗？
         "#]],
     );
 }
@@ -361,27 +361,27 @@ fn yes_over_the_end_of_the_question_is_an_answer() {
         26.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              9.72 caller said "where is my order"
-              9.74 intent order-status 880
-              9.74 flow order-status at which
-              9.74 flow pick-order at said
-              9.79 say order-ask: What's your order number? It has eight digits.
-             16.49 utterance ended: Complete
-             16.69 caller said "two zero six one one zero one eight"
-             16.69 slot order = 20611018
-             16.74 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
-             19.66 caller said "yes correct"
-             19.66 barge-in
-             19.66 slot order confirmed
-             19.66 flow pick-order done
-             19.68 stopped after "Your order number is 2 0 6 1, 1 0 1 8, is that"
-             19.78 connector ok
-             19.78 flow order-status done
-             19.83 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
-             24.50 say anything-else: Is there anything else I can help you with?
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            9.72 caller said "where is my order"
+            9.74 intent order-status 880
+            9.74 flow order-status at which
+            9.74 flow pick-order at said
+            9.79 say order-ask: What's your order number? It has eight digits.
+            16.49 utterance ended: Complete
+            16.69 caller said "two zero six one one zero one eight"
+            16.69 slot order = 20611018
+            16.74 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
+            19.66 caller said "yes correct"
+            19.66 barge-in
+            19.66 slot order confirmed
+            19.66 flow pick-order done
+            19.68 stopped after "Your order number is 2 0 6 1, 1 0 1 8, is that"
+            19.78 connector ok
+            19.78 flow order-status done
+            19.83 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
+            24.50 say anything-else: Is there anything else I can help you with?
         "#]],
     );
 }

@@ -1,8 +1,9 @@
 //! The world around a call, as a value a test holds: a caller who speaks, a recognizer, a classifier,
 //! a knowledge base, connectors and a loudspeaker, all on a virtual clock.
 
+use crate::house::{classify, connector, look_up};
+use crate::tell::{describe, describe_request};
 use expect_test::Expect as Snapshot;
-use serde_json::{Value, json};
 use sidetone_call::slots::{self, Day};
 use sidetone_call::{Call, CallPolicy, FlowBook, Output, Request};
 use sidetone_types::*;
@@ -301,7 +302,7 @@ impl World {
 
     fn note(&mut self, text: String) {
         let seconds = self.now.0 as f64 / 1e6;
-        self.log.push(format!("{seconds:6.2} {text}"));
+        self.log.push(format!("{seconds:.2} {text}"));
     }
 
     /// What the house does with a request.
@@ -313,45 +314,8 @@ impl World {
         match request {
             Request::Say {
                 prompt, text, lang, ..
-            } => {
-                if self.dead.contains("synthesizer") {
-                    return;
-                }
-                let per = if lang == Lang::Zh { 180 } else { 60 };
-                let total_ms = text.chars().count() as u64 * per;
-                let started = self.now + length("0.05");
-                self.prompts.insert(prompt, (started, total_ms));
-                self.input(started, CallInput::PromptStarted { prompt });
-                let total = total_ms as u32;
-                let ended = started + std::time::Duration::from_millis(total_ms);
-                self.input(
-                    ended,
-                    CallInput::PromptEnded {
-                        prompt,
-                        played_ms: total,
-                        total_ms: total,
-                    },
-                );
-            }
-            Request::StopSaying { prompt } => {
-                if let Some((started, total_ms)) = self.prompts.remove(&prompt) {
-                    let played = soon.since(started).as_millis().min(u128::from(total_ms)) as u32;
-                    let total_ms = total_ms as u32;
-                    self.queue.retain(|_, what| {
-                        !matches!(what,
-                        Happening::Input(CallInput::PromptEnded { prompt: other, .. }
-                            | CallInput::PromptStarted { prompt: other }) if *other == prompt)
-                    });
-                    self.input(
-                        soon,
-                        CallInput::PromptEnded {
-                            prompt,
-                            played_ms: played,
-                            total_ms,
-                        },
-                    );
-                }
-            }
+            } => self.play(prompt, &text, lang),
+            Request::StopSaying { prompt } => self.stop(prompt, soon),
             Request::BeginUtterance {
                 leg,
                 utterance,
@@ -365,15 +329,9 @@ impl World {
                 span,
             } => self.recognize(leg, utterance, span),
             Request::Understand { request, text, .. } => {
-                if !self.dead.contains("classifier") {
-                    self.input(
-                        soon,
-                        CallInput::Understood {
-                            request,
-                            scores: classify(&text),
-                        },
-                    );
-                }
+                let scores = classify(&text);
+                let input = CallInput::Understood { request, scores };
+                self.unless_dead("classifier", soon, input);
             }
             Request::Ask {
                 request,
@@ -381,30 +339,66 @@ impl World {
                 lang,
                 ..
             } => {
-                if !self.dead.contains("knowledge") {
-                    self.input(
-                        soon,
-                        CallInput::Found {
-                            request,
-                            passages: look_up(&query, lang),
-                        },
-                    );
-                }
+                let passages = look_up(&query, lang);
+                let input = CallInput::Found { request, passages };
+                self.unless_dead("knowledge", soon, input);
             }
             Request::Connect {
                 request,
                 operation,
                 slots,
             } => {
-                if !self.dead.contains("connector") {
-                    let answer = connector(&operation, &slots);
-                    self.input(
-                        soon + length("0.1"),
-                        CallInput::Connector { request, answer },
-                    );
-                }
+                let answer = connector(&operation, &slots);
+                let input = CallInput::Connector { request, answer };
+                self.unless_dead("connector", soon + length("0.1"), input);
             }
             _ => {}
+        }
+    }
+
+    /// The loudspeaker: 180 ms a character of Chinese, 60 ms a letter of English.
+    fn play(&mut self, prompt: PromptId, text: &str, lang: Lang) {
+        if self.dead.contains("synthesizer") {
+            return;
+        }
+        let per = if lang == Lang::Zh { 180 } else { 60 };
+        let total_ms = text.chars().count() as u64 * per;
+        let started = self.now + length("0.05");
+        self.prompts.insert(prompt, (started, total_ms));
+        self.input(started, CallInput::PromptStarted { prompt });
+        let total = total_ms as u32;
+        let ended = CallInput::PromptEnded {
+            prompt,
+            played_ms: total,
+            total_ms: total,
+        };
+        self.input(started + std::time::Duration::from_millis(total_ms), ended);
+    }
+
+    fn stop(&mut self, prompt: PromptId, time: CallTime) {
+        let Some((started, total_ms)) = self.prompts.remove(&prompt) else {
+            return;
+        };
+        let played_ms = time.since(started).as_millis().min(u128::from(total_ms)) as u32;
+        self.queue.retain(|_, what| match what {
+            Happening::Input(
+                CallInput::PromptEnded { prompt: other, .. }
+                | CallInput::PromptStarted { prompt: other },
+            ) => *other != prompt,
+            _ => true,
+        });
+        let total_ms = total_ms as u32;
+        let ended = CallInput::PromptEnded {
+            prompt,
+            played_ms,
+            total_ms,
+        };
+        self.input(time, ended);
+    }
+
+    fn unless_dead(&mut self, who: &str, time: CallTime, input: CallInput) {
+        if !self.dead.contains(who) {
+            self.input(time, input);
         }
     }
 
@@ -565,232 +559,6 @@ fn script_input(words: &[&str]) -> CallInput {
         ["shutdown"] => CallInput::Shutdown,
         other => panic!("no such line: {other:?}"),
     }
-}
-
-/// A classifier of keywords, with the doubts a real one has.
-fn classify(text: &str) -> Vec<IntentScore> {
-    const TABLE: &[(&str, &str, u16)] = &[
-        ("账单怎么", "bill-query", 560),
-        ("账单", "bill-query", 930),
-        ("bill", "bill-query", 930),
-        ("退款要多久", "refund-how-long", 900),
-        ("how long do refunds take", "refund-how-long", 900),
-        ("退款", "refund-request", 900),
-        ("refund", "refund-request", 900),
-        ("快递", "parcel-track", 910),
-        ("parcel", "parcel-track", 910),
-        ("订单", "order-status", 880),
-        ("order", "order-status", 880),
-        ("投诉", "complaint-file", 880),
-        ("complain", "complaint-file", 880),
-        ("师傅", "appointment-book", 870),
-        ("technician", "appointment-book", 870),
-        ("somebody in charge", "agent-request", 900),
-    ];
-    let lower = text.to_lowercase();
-    let hits: Vec<IntentScore> = TABLE
-        .iter()
-        .filter(|(word, _, _)| lower.contains(word))
-        .map(|(_, intent, score)| IntentScore {
-            intent: (*intent).into(),
-            score: *score,
-        })
-        .collect();
-    match hits.first() {
-        Some(best) => vec![
-            best.clone(),
-            IntentScore {
-                intent: IntentId::NONE.into(),
-                score: 20,
-            },
-        ],
-        None => vec![IntentScore {
-            intent: IntentId::NONE.into(),
-            score: 950,
-        }],
-    }
-}
-
-fn look_up(query: &str, lang: Lang) -> Vec<Passage> {
-    let known = query.contains("多久") || query.contains("how long") || query.contains("几点");
-    let text = match lang {
-        Lang::Zh => "收到退货后五个工作日内到账。**银行卡**可能再晚一两天。",
-        Lang::En => "The money is back within five working days. Banks may take a day longer.",
-    };
-    vec![Passage {
-        document: "refunds/how-long".into(),
-        title: "退款多久到账".into(),
-        section: String::new(),
-        text: text.into(),
-        score: if known { 800 } else { 120 },
-    }]
-}
-
-/// The demo data, as far as these calls need it.
-fn connector(operation: &str, slots: &BTreeMap<String, SlotValue>) -> ConnectorAnswer {
-    let slot = |name: &str| slots.get(name).map_or("", |value| value.shown.as_str());
-    let fields = match (operation, slot("order"), slot("customer")) {
-        ("customer.by_phone", _, _) if slots["phone"].secret.is_some() => {
-            json!({"customer": "c-li", "name": "李强", "name_en": "Li Qiang", "tier": "standard"})
-        }
-        ("customer.orders", _, "c-wang") => {
-            json!({"order": "20611018", "item_zh": "女士羽绒服", "item_en": "women's down jacket"})
-        }
-        ("bill.latest", _, "c-wang" | "c-li") => json!({
-            "month": "2026-10", "total_cents": 48374, "due": "2026-11-25", "paid": false,
-            "lines": [{"zh": "分期手续费", "en": "Instalment fee", "amount_cents": 1374}],
-        }),
-        ("order.status", "20611018", _) => json!({
-            "order": "20611018", "status": "shipped", "placed": "2026-11-18", "total_cents": 96700,
-            "item_zh": "女士羽绒服", "item_en": "women's down jacket", "items": 2, "eta": "2026-11-22",
-        }),
-        ("parcel.track", "20611018", _) => json!({
-            "order": "20611018", "parcel": "QH2026117707", "status": "delayed", "eta": "2026-11-22",
-            "carrier": "x", "place_zh": "上海徐汇站", "place_en": "Xuhui station, Shanghai",
-            "last_zh": "", "last_en": "", "last_at": "",
-        }),
-        ("refund.start", "20611018", _) => json!({
-            "order": "20611018", "amount_cents": 96700, "status": "requested", "expected": "",
-            "already": false, "order_status": "shipped", "item_zh": "女士羽绒服",
-            "item_en": "women's down jacket", "days": 5,
-        }),
-        ("appointment.slots", _, _) => json!({"city": "上海", "slots": [
-            {"id": "s-002", "day": "2026-11-23", "from": "11:00", "to": "13:00"},
-            {"id": "s-001", "day": "2026-11-23", "from": "14:00", "to": "16:00"},
-        ]}),
-        ("appointment.book", _, _) if slot("slot") == "s-001" => json!({
-            "slot": "s-001", "day": "2026-11-23", "from": "14:00", "to": "16:00", "city": "上海",
-        }),
-        ("complaint.file", _, _) => json!({"ticket": "482913"}),
-        _ => return ConnectorAnswer::NotFound,
-    };
-    match fields {
-        Value::Object(fields) => ConnectorAnswer::Ok {
-            fields: fields.into_iter().collect(),
-        },
-        _ => ConnectorAnswer::NotFound,
-    }
-}
-
-fn name(leg: LegId) -> &'static str {
-    match leg {
-        LegId::CALLER => "caller",
-        _ => "agent",
-    }
-}
-
-/// An event in a line; `None` for what would only be noise in a script's result.
-fn describe(kind: &EventKind) -> Option<String> {
-    Some(match kind {
-        EventKind::Heard { leg, transcript } => {
-            format!("{} said {:?}", name(*leg), transcript.text.as_str())
-        }
-        EventKind::SpeechStarted { .. }
-        | EventKind::SpeechEnded {
-            ended_by: EndedBy::Pause,
-            ..
-        }
-        | EventKind::Partial { .. }
-        | EventKind::LegJoined { .. }
-        | EventKind::ConnectorAsked { .. }
-        | EventKind::PromptEnded {
-            interrupted: false, ..
-        } => return None,
-        EventKind::SpeechEnded { ended_by, .. } => format!("utterance ended: {ended_by:?}"),
-        EventKind::CallStarted { lang, customer, .. } => match customer {
-            Some(customer) => format!("call started {lang} {customer}"),
-            None => format!("call started {lang}"),
-        },
-        EventKind::PromptStarted { key, text, .. } => format!("say {key}: {text}"),
-        EventKind::PromptEnded { played, .. } => format!("stopped after {:?}", played.as_str()),
-        EventKind::BargeIn { .. } => "barge-in".into(),
-        EventKind::Backchannel { .. } => "backchannel".into(),
-        EventKind::KeyPressed { key, .. } => format!("key {key}"),
-        EventKind::IntentFound { best, others, .. } => {
-            let others: Vec<String> = others
-                .iter()
-                .filter(|other| other.score >= 400)
-                .map(|other| format!(" also {} {}", other.intent, other.score))
-                .collect();
-            format!("intent {} {}{}", best.intent, best.score, others.concat())
-        }
-        EventKind::FlowEntered { flow, step } => format!("flow {flow} at {step}"),
-        EventKind::FlowLeft { flow, outcome } => format!("flow {flow} {outcome}"),
-        EventKind::SlotFilled {
-            slot,
-            value,
-            by_key,
-            ..
-        } => {
-            format!(
-                "slot {slot} = {}{}",
-                value.shown,
-                if *by_key { " by keys" } else { "" }
-            )
-        }
-        EventKind::SlotConfirmed { slot, .. } => format!("slot {slot} confirmed"),
-        EventKind::SlotRejected { slot, reason, .. } => format!("slot {slot} rejected: {reason}"),
-        EventKind::NoInput { count } => format!("no input {count}"),
-        EventKind::NoMatch { count } => format!("no match {count}"),
-        EventKind::ConnectorAnswered { ok, reason, .. } => match ok {
-            true => "connector ok".into(),
-            false => format!("connector: {reason}"),
-        },
-        EventKind::PassagesFound { passages, .. } => {
-            format!("passages, best {}", passages[0].score)
-        }
-        EventKind::Degraded { what, then } => format!("degraded: {what} → {then}"),
-        EventKind::QueueEntered {
-            queue,
-            reason,
-            priority,
-            ..
-        } => {
-            format!("queue {queue} priority {priority} because {reason}")
-        }
-        EventKind::WaitAnnounced { position, wait } => {
-            format!(
-                "wait announced: {position}, {:?}",
-                wait.map(|wait| (wait.low_s, wait.high_s))
-            )
-        }
-        EventKind::Offered { agent } => format!("offered to {agent}"),
-        EventKind::OfferEnded { outcome, .. } => format!("offer {outcome:?}"),
-        EventKind::Answered { agent, .. } => format!("answered by {agent}"),
-        EventKind::HoldStarted { .. } => "hold".into(),
-        EventKind::HoldEnded { .. } => "hold ended".into(),
-        EventKind::Muted { on, .. } => format!("muted {on}"),
-        EventKind::LanguageChanged { lang } => format!("language {lang}"),
-        EventKind::LegLeft { leg, reason } => format!("{} left: {reason}", name(*leg)),
-        EventKind::WrapUpStarted { .. } => "wrap-up".into(),
-        EventKind::WrapUpEnded { disposition, .. } => format!("wrap-up ended: {disposition}"),
-        EventKind::CallEnded { reason } => format!("call ended: {reason:?}"),
-        other => format!("{other:?}"),
-    })
-}
-
-fn describe_request(request: &Request) -> Option<String> {
-    Some(match request {
-        Request::Enqueue(enqueue) => {
-            let intent = enqueue
-                .intent
-                .as_ref()
-                .map_or("-", |intent| intent.as_str());
-            format!(
-                "→ enqueue {} tier {:?} {} intent {intent}",
-                enqueue.queue, enqueue.tier, enqueue.lang
-            )
-        }
-        Request::LeaveQueue => "→ leave queue".into(),
-        Request::Bridge { .. } => "→ bridge".into(),
-        Request::Unbridge => "→ unbridge".into(),
-        Request::Music { on } => format!("→ music {}", if *on { "on" } else { "off" }),
-        Request::Hold { on } => format!("→ hold {on}"),
-        Request::HangUp { leg } => format!("→ hang up {}", name(*leg)),
-        Request::Finish => "→ finish".into(),
-        Request::Keep { secret, .. } => format!("→ keep secret {secret:#x}"),
-        _ => return None,
-    })
 }
 
 /// Plays a script and compares what happened. The inputs that reached the machine are then given to
