@@ -8,7 +8,7 @@ export const common = {
   'nav.report': { zh: '报表', en: 'Report' },
   'nav.content': { zh: '内容', en: 'Content' },
   'nav.ask': { zh: '试一问', en: 'Try a question' },
-  'nav.caller': { zh: '来电页', en: 'Caller’s page' },
+  'nav.caller': { zh: '来电页', en: 'Caller\'s page' },
   'nav.menu': { zh: '菜单', en: 'Menu' },
   'nav.skip': { zh: '跳到正文', en: 'Skip to content' },
   'nav.language': { zh: 'Switch to English', en: '切换到中文' },
@@ -151,7 +151,7 @@ export const common = {
   },
 
   'notfound.title': { zh: '没有这个页面', en: 'There is no such page' },
-  'notfound.body': { zh: '地址 {path} 不属于 Sidetone。', en: 'The address {path} is not one of Sidetone’s.' },
+  'notfound.body': { zh: '地址 {path} 不属于 Sidetone。', en: 'The address {path} is not one of Sidetone\'s.' },
   'notfound.home': { zh: '回到首页', en: 'Go to the start' },
   'forbidden.title': { zh: '这一页不属于您的岗位', en: 'This page is not for your role' },
   'forbidden.body': { zh: '您以“{role}”身份登录。', en: 'You are logged in as {role}.' },
