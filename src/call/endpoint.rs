@@ -341,105 +341,73 @@ fn names_a_number(text: &str) -> bool {
         .any(|word| lower.contains(word))
 }
 
+/// Answers that end in 的 and are whole.
+const WHOLE_ZH: &[&str] = &["是的", "对的", "好的", "行的", "可以的", "没有的"];
+/// Ends that ask for more words.
+const HANGING_ZH: &[&str] = &[
+    "的",
+    "和",
+    "跟",
+    "还有",
+    "然后",
+    "因为",
+    "所以",
+    "但是",
+    "就是",
+    "那个",
+    "这个",
+    "嗯",
+    "呃",
+    "额",
+    "啊那",
+    "我想",
+    "我要",
+    "帮我",
+    "请问",
+    "如果",
+    "或者",
+    "把",
+    "在",
+    "给",
+    "想",
+    "号是",
+    "我的",
+    "就是说",
+    "而且",
+    "不过",
+    "比如",
+    "可是",
+    "要是",
+    "从",
+    "到",
+    "向",
+    "用",
+    "关于",
+    "那",
+    "我这",
+    "你们",
+];
+const HANGING_EN: &[&str] = &[
+    "and", "but", "or", "so", "because", "um", "uh", "er", "erm", "hmm", "the", "a", "an", "my",
+    "your", "to", "for", "of", "with", "is", "i'd", "i", "that", "this", "if", "when", "can",
+    "could", "would", "about", "from", "in", "on", "at", "well", "it's", "want",
+];
+
 /// Whether the words so far ask for more words.
 fn is_left_hanging(text: &str, lang: Lang) -> bool {
     match lang {
         Lang::Zh => {
-            const WHOLE: [&str; 6] = ["是的", "对的", "好的", "行的", "可以的", "没有的"];
-            const HANGING: [&str; 41] = [
-                "的",
-                "和",
-                "跟",
-                "还有",
-                "然后",
-                "因为",
-                "所以",
-                "但是",
-                "就是",
-                "那个",
-                "这个",
-                "嗯",
-                "呃",
-                "额",
-                "啊那",
-                "我想",
-                "我要",
-                "帮我",
-                "请问",
-                "如果",
-                "或者",
-                "把",
-                "在",
-                "给",
-                "想",
-                "号是",
-                "我的",
-                "就是说",
-                "而且",
-                "不过",
-                "比如",
-                "可是",
-                "要是",
-                "从",
-                "到",
-                "向",
-                "用",
-                "关于",
-                "那",
-                "我这",
-                "你们",
-            ];
             let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
-            !WHOLE.iter().any(|whole| text.ends_with(whole))
-                && HANGING.iter().any(|tail| text.ends_with(tail))
+            !WHOLE_ZH.iter().any(|whole| text.ends_with(whole))
+                && HANGING_ZH.iter().any(|tail| text.ends_with(tail))
         }
         Lang::En => {
-            const HANGING: [&str; 38] = [
-                "and",
-                "but",
-                "or",
-                "so",
-                "because",
-                "um",
-                "uh",
-                "er",
-                "erm",
-                "hmm",
-                "the",
-                "a",
-                "an",
-                "my",
-                "your",
-                "to",
-                "for",
-                "of",
-                "with",
-                "is",
-                "i'd",
-                "i",
-                "that",
-                "this",
-                "if",
-                "when",
-                "can",
-                "could",
-                "would",
-                "please can",
-                "about",
-                "from",
-                "in",
-                "on",
-                "at",
-                "well",
-                "it's",
-                "want",
-            ];
             let lower = text.to_lowercase();
             let last = lower
                 .split(|c: char| !c.is_alphanumeric() && c != '\'')
                 .rfind(|word| !word.is_empty())
                 .unwrap_or("");
-            HANGING.contains(&last)
+            HANGING_EN.contains(&last)
         }
     }
 }

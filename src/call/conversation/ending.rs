@@ -21,7 +21,7 @@ impl Call {
         self.emit(EventKind::LegJoined { leg, party, wire });
     }
 
-    /// A leg is gone. `reason` is `hung_up`, or names what failed.
+    /// A leg is gone. A reason that names no failure is a hang-up.
     pub(super) fn on_leg_left(&mut self, leg: LegId, reason: String) {
         let known = self.legs.remove(&leg);
         let is_agent = self
@@ -32,7 +32,7 @@ impl Call {
         if !known && leg != LegId::CALLER && !is_agent {
             return;
         }
-        let failed = !matches!(reason.as_str(), "" | "hung_up" | "bye");
+        let failed = is_failure(&reason);
         self.cut_ear(leg);
         self.emit(EventKind::LegLeft { leg, reason });
         match self.phase {
@@ -199,6 +199,13 @@ impl Call {
             self.finish();
         }
     }
+}
+
+/// Whether a leg left because its wire broke, and not because somebody hung up.
+fn is_failure(reason: &str) -> bool {
+    ["lost", "never_connected", "fail", "timeout", "error"]
+        .iter()
+        .any(|word| reason.contains(word))
 }
 
 fn caller_gone(failed: bool) -> EndReason {

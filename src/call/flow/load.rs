@@ -121,6 +121,17 @@ fn fault(file: &str, line: Option<u32>, reason: String, hint: &str) -> ContentEr
     }
 }
 
+/// Whether a file lies directly in a folder of that name.
+fn is_in(path: &str, folder: &str) -> bool {
+    path.rsplit('/').nth(1) == Some(folder)
+}
+
+/// Folder and name, so that the digest does not depend on where the project lies.
+fn short(path: &str) -> &str {
+    let from = path.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
+    &path[from..]
+}
+
 /// Reads everything that can be read; what cannot is among the faults.
 pub(super) fn load(files: &[(String, String)]) -> (FlowBook, Vec<ContentError>) {
     let mut faults = Vec::new();
@@ -136,26 +147,26 @@ pub(super) fn load(files: &[(String, String)]) -> (FlowBook, Vec<ContentError>) 
         let is_toml = slashed.ends_with(".toml");
         let known = if !is_toml {
             false
-        } else if slashed.contains("prompts/flows/") {
+        } else if is_in(&slashed, "flows") {
             load_flow(path, text, &mut flows, &mut faults);
             true
-        } else if slashed.contains("prompts/spoken/") {
+        } else if is_in(&slashed, "spoken") {
             load_spoken(path, text, &mut spoken, &mut faults);
             true
-        } else if slashed.ends_with("prompts/menu.toml") {
+        } else if slashed.rsplit('/').next() == Some("menu.toml") {
             match toml::from_str::<Menu>(text) {
                 Ok(read) => menu = Some(read),
                 Err(error) => faults.push(toml_fault(path, text, &error)),
             }
             true
-        } else if slashed.contains("intents/") {
+        } else if is_in(&slashed, "intents") {
             load_intent(path, text, &mut intents, &mut faults);
             true
         } else {
             false
         };
         if known {
-            hasher.update(slashed.as_bytes());
+            hasher.update(short(&slashed).as_bytes());
             hasher.update([0]);
             hasher.update(text.as_bytes());
             hasher.update([0]);

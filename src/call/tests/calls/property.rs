@@ -102,6 +102,13 @@ fn random_input(dice: &mut Dice, asked: &[RequestId]) -> CallInput {
             leg: LegId::CALLER,
             key: *dice.of(&['0', '1', '2', '3', '7', '*', '#', 'A', 'x']),
         },
+        _ => random_rest(dice, leg, prompt, agent),
+    }
+}
+
+/// Prompts, legs, the ACD and clicks.
+fn random_rest(dice: &mut Dice, leg: LegId, prompt: PromptId, agent: AgentId) -> CallInput {
+    match 15 + dice.roll(11) {
         15 => CallInput::PromptStarted { prompt },
         16 | 17 => CallInput::PromptEnded {
             prompt,

@@ -71,6 +71,13 @@ pub fn describe(kind: &EventKind) -> Option<String> {
             format!("passages, best {}", passages[0].score)
         }
         EventKind::Degraded { what, then } => format!("degraded: {what} → {then}"),
+        other => return describe_line(other),
+    })
+}
+
+/// Queue, agent, end.
+fn describe_line(kind: &EventKind) -> Option<String> {
+    Some(match kind {
         EventKind::QueueEntered {
             queue,
             reason,
