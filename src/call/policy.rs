@@ -104,6 +104,8 @@ pub struct CallPolicy {
     pub no_input_ms: u32,
     /// Silence that ends the entry of keys.
     pub key_gap_ms: u32,
+    /// Confidence of a transcript, 0..=1000, below which what it means is confirmed first.
+    pub words_sure: u16,
     /// Intent score, 0..=1000, from which the assistant acts without asking.
     pub intent_sure: u16,
     /// Intent score below which an intent is no intent.
@@ -138,6 +140,7 @@ impl Default for CallPolicy {
             backchannel_ms: 1000,
             no_input_ms: 6000,
             key_gap_ms: 4000,
+            words_sure: 300,
             intent_sure: 700,
             intent_unsure: 450,
             passage_min: 450,

@@ -329,6 +329,29 @@ pub(crate) fn content_words(text: &str) -> usize {
         .count()
 }
 
+/// "That's all", "没别的了": nothing more is wanted.
+pub(crate) fn is_done(text: &str) -> bool {
+    let plain = plain(text);
+    let short = plain.chars().count() <= if has_han(&plain) { 10 } else { 40 };
+    const DONE: [&str; 14] = [
+        "that's all",
+        "that is all",
+        "that's it",
+        "nothing else",
+        "nothing more",
+        "all good",
+        "i'm good",
+        "i'm fine",
+        "没别的",
+        "没有别的",
+        "就这些",
+        "就这样",
+        "没事了",
+        "可以了",
+    ];
+    short && DONE.iter().any(|phrase| plain.contains(phrase))
+}
+
 /// The two halves of a sentence that holds two wishes: "查一下账单，顺便改个预约".
 pub(crate) fn two_wishes(text: &str, lang: Lang) -> Option<(String, String)> {
     let joints: &[&str] = match lang {

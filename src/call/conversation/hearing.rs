@@ -123,6 +123,7 @@ impl Call {
                 Due {
                     deadline,
                     over_prompt,
+                    endless: by == EndedBy::Length,
                 },
             );
         }
@@ -233,6 +234,11 @@ impl Call {
             return;
         };
         if transcript.text.is_empty() {
+            let asked =
+                self.awaiting != Awaiting::Nothing && !self.is_talking() && !self.turn_ready;
+            if due.endless && asked && self.ending.is_none() {
+                self.nothing_said();
+            }
             return;
         }
         let text = transcript.text.as_str();
@@ -268,6 +274,7 @@ impl Call {
         self.turn.text.push_str(text);
         self.turn.utterance = transcript.utterance;
         self.turn.slots.extend(slots);
+        self.turn.doubtful |= transcript.confidence < self.policy.words_sure;
         self.turn_ready = true;
     }
 

@@ -11,6 +11,11 @@ impl Call {
         if self.no_input_at.is_none_or(|at| self.now < at) {
             return;
         }
+        self.nothing_said();
+    }
+
+    /// Nothing came, or nothing but noise.
+    pub(super) fn nothing_said(&mut self) {
         self.no_input_at = None;
         self.no_input = self.no_input.saturating_add(1);
         let count = self.no_input;

@@ -102,6 +102,8 @@ pub(super) struct Hearing {
 pub(super) struct Due {
     pub deadline: CallTime,
     pub over_prompt: bool,
+    /// As long as an utterance can be: if it holds no word it was noise, and it goes on.
+    pub endless: bool,
 }
 
 /// What the caller said since the assistant last answered.
@@ -110,6 +112,8 @@ pub(super) struct CallerTurn {
     pub text: String,
     pub utterance: UtteranceId,
     pub slots: Vec<SlotCandidate>,
+    /// The recognizer's doubt about any part of it: it may have been something else.
+    pub doubtful: bool,
 }
 
 /// A question to the outside whose reply is awaited.

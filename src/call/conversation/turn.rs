@@ -133,6 +133,9 @@ impl Call {
             ) => {
                 self.ask_more();
             }
+            (Awaiting::More, _) if rules::is_done(&turn.text) => {
+                self.goodbye(EndReason::AssistantFinished);
+            }
             (Awaiting::More, Some(false)) => self.goodbye(EndReason::AssistantFinished),
             (Awaiting::More, Some(true)) if turn.text.chars().count() <= 12 => {
                 self.ask_open("ask-open-short");

@@ -184,7 +184,7 @@ impl Call {
         if !has_flow {
             self.intent = Some(best.intent);
             self.look_up(turn, article);
-        } else if best.score >= self.policy.intent_sure {
+        } else if best.score >= self.policy.intent_sure && !turn.doubtful {
             self.act_on(best.intent);
         } else {
             self.confirm_intent(best.intent);

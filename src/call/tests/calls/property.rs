@@ -231,6 +231,16 @@ fn drain(call: &mut Call, outcome: &mut Outcome, asked: &mut Vec<RequestId>) -> 
     deadline
 }
 
+/// Whether the call came to a person or to an end.
+fn served(events: &[CallEvent]) -> bool {
+    events.iter().any(|event| {
+        matches!(
+            event.kind,
+            EventKind::QueueEntered { .. } | EventKind::CallEnded { .. }
+        )
+    })
+}
+
 fn random_call(seed: u64) -> Outcome {
     let mut dice = Dice(seed * 2 + 1);
     let mut call = Call::new(book(), CallPolicy::default());
@@ -266,7 +276,25 @@ fn random_call(seed: u64) -> Outcome {
         let input = random_input(&mut dice, &recent);
         recent = give(&mut call, &mut outcome, now, input).1;
     }
-    // However it stands, a caller who leaves ends it, in bounded time.
+    // However it stands, a caller who falls silent comes to a person or to an end.
+    if seed.is_multiple_of(2) {
+        let quiet = CallInput::Voice {
+            leg: LegId::CALLER,
+            level: 0,
+        };
+        let mut deadline = give(&mut call, &mut outcome, now, quiet).0;
+        let mut rounds = 0;
+        while let Some(time) = deadline.filter(|_| rounds < 300 && !served(&outcome.events)) {
+            rounds += 1;
+            now = now.max(time);
+            deadline = give(&mut call, &mut outcome, time, CallInput::Deadline).0;
+        }
+        assert!(served(&outcome.events), "a silent caller is left alone");
+    }
+    // A caller who leaves ends it, in bounded time.
+    if outcome.finished {
+        return outcome;
+    }
     let gone = CallInput::LegLeft {
         leg: LegId::CALLER,
         reason: "hung_up".into(),

@@ -341,3 +341,41 @@ fn a_dead_synthesizer_does_not_hold_the_call() {
         "#]],
     );
 }
+
+#[test]
+fn that_is_all_ends_the_call() {
+    check(
+        "
+        0.0 start en wang
+        8.0 caller: I need a technician
+        19.0 caller: the second one
+        25.0 caller: correct
+        38.0 caller: no that's all thank you
+        46.0 end
+        ",
+        expect![[r#"
+            0.00 call started en c-wang
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            9.72 caller said "I need a technician"
+            9.74 intent appointment-book 870
+            9.74 flow appointment at look-up
+            9.86 connector ok
+            9.91 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.44 caller said "the second one"
+            20.44 slot slot = s-001
+            20.49 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+            25.78 caller said "correct"
+            25.78 slot sure = yes
+            25.90 connector ok
+            25.90 flow appointment done
+            25.95 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
+            31.70 say anything-else: Is there anything else I can help you with?
+            40.00 caller said "no that's all thank you"
+            40.05 say goodbye: Thank you for calling. Goodbye.
+            41.91 call ended: AssistantFinished
+            41.91 → hang up caller
+            43.41 → finish
+        "#]],
+    );
+}

@@ -385,3 +385,44 @@ fn yes_over_the_end_of_the_question_is_an_answer() {
         "#]],
     );
 }
+
+#[test]
+fn a_noise_that_never_ends_is_no_word_either() {
+    check(
+        "
+        0.0 start en
+        8.0 noise 80
+        75.0 end
+        ",
+        expect![[r#"
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            18.80 utterance ended: Length
+            19.00 caller said ""
+            19.00 no input 1
+            19.05 say no-input: Sorry, I didn't hear anything.
+            20.90 say ask-open-short: What can I do for you?
+            29.80 utterance ended: Length
+            30.00 caller said ""
+            30.00 no input 2
+            30.05 say no-input-keys: I still can't hear you. You can also use the keypad.
+            33.22 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
+            40.80 utterance ended: Length
+            41.00 caller said ""
+            41.40 barge-in
+            41.42 stopped after "Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund,"
+            51.80 utterance ended: Length
+            52.00 caller said ""
+            52.00 no input 3
+            52.00 queue service priority 0 because no_input
+            52.00 → enqueue service tier "" en intent -
+            52.05 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+            55.65 → music on
+            62.80 utterance ended: Length
+            63.00 caller said ""
+            73.80 utterance ended: Length
+            74.00 caller said ""
+        "#]],
+    );
+}
