@@ -172,6 +172,9 @@ impl Call {
     pub(super) fn barge_in(&mut self, utterance: Option<UtteranceId>) {
         if let (Some(utterance), Some(playing)) = (utterance, &self.playing) {
             let prompt = playing.prompt;
+            let playing = playing.line.clone();
+            self.cut_off = self.lines.iter().cloned().collect();
+            self.cut_off.insert(0, playing);
             self.emit(EventKind::BargeIn { prompt, utterance });
         }
         self.hush();
@@ -234,11 +237,7 @@ impl Call {
             return;
         };
         if transcript.text.is_empty() {
-            let asked =
-                self.awaiting != Awaiting::Nothing && !self.is_talking() && !self.turn_ready;
-            if due.endless && asked && self.ending.is_none() {
-                self.nothing_said();
-            }
+            self.heard_noise(due);
             return;
         }
         let text = transcript.text.as_str();
@@ -251,6 +250,7 @@ impl Call {
             self.emit(EventKind::Backchannel {
                 utterance: transcript.utterance,
             });
+            self.heard_noise(due);
             return;
         }
         if prompt_is_on && !self.is_unstoppable() {
@@ -258,6 +258,22 @@ impl Call {
         }
         self.follow_language(&transcript);
         self.take_words(&transcript, slots);
+    }
+
+    /// Sound without a word. What it cut off is said again, once; a noise that does not end counts
+    /// as silence.
+    fn heard_noise(&mut self, due: Due) {
+        if self.is_talking() || self.turn_ready || self.caller_has_the_word() && !due.endless {
+            return;
+        }
+        let cut_off = std::mem::take(&mut self.cut_off);
+        if due.endless {
+            if self.awaiting != Awaiting::Nothing && self.ending.is_none() {
+                self.nothing_said();
+            }
+        } else if due.over_prompt {
+            self.lines.extend(cut_off);
+        }
     }
 
     /// What was said joins what was said before it in this turn.

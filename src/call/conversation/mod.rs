@@ -61,6 +61,8 @@ pub struct Call {
     playing: Option<Playing>,
     /// Prompts that were stopped and have not said so yet.
     stopping: BTreeMap<PromptId, Playing>,
+    /// What a barge-in cut off, in case it was only a noise.
+    cut_off: Vec<Line>,
     /// What the last question was, for "repeat".
     question: Vec<Line>,
     music: bool,
@@ -116,6 +118,7 @@ impl Call {
             lines: VecDeque::new(),
             playing: None,
             stopping: BTreeMap::new(),
+            cut_off: Vec::new(),
             question: Vec::new(),
             music: false,
             expect: Expect::Open,

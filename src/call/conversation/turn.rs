@@ -23,6 +23,7 @@ impl Call {
         }
         // What was still to be said was meant for before the answer.
         self.lines.clear();
+        self.cut_off.clear();
         let turn = std::mem::take(&mut self.turn);
         self.no_input = 0;
         self.keys = Keys::default();

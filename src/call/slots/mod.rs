@@ -150,3 +150,189 @@ fn whole(text: &str) -> ParsedSlot {
         span: 0..text.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Day = Day {
+        year: 2026,
+        month: 11,
+        day: 22,
+    };
+
+    /// The values of a text: `order 20611018`, `!` before what is not valid, `~` after a correction.
+    fn values(text: &str, lang: Lang, expect: &Expect) -> String {
+        let found = parse_on(text, lang, expect, Some(TODAY));
+        let shown = found.iter().map(|slot| {
+            let kind = format!("{:?}", slot.kind);
+            let (bad, new) = (
+                if slot.valid { "" } else { "!" },
+                if slot.corrected { "~" } else { "" },
+            );
+            format!("{bad}{kind} {}{new}", slot.value)
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn order_numbers() {
+        let order = Expect::OrderNumber;
+        for (text, lang, expected) in [
+            ("二零六一一零一八", Lang::Zh, "OrderNumber 20611018"),
+            ("是2061 1018", Lang::Zh, "OrderNumber 20611018"),
+            ("二零六幺，幺零幺八", Lang::Zh, "OrderNumber 20611018"),
+            ("二零六一一零一七", Lang::Zh, "!OrderNumber 20611017"),
+            (
+                "二零六一一零一七，不对，一八",
+                Lang::Zh,
+                "OrderNumber 20611018~",
+            ),
+            (
+                "two oh six double one zero one eight",
+                Lang::En,
+                "OrderNumber 20611018",
+            ),
+            (
+                "twenty sixty one ten eighteen",
+                Lang::En,
+                "OrderNumber 20611018",
+            ),
+            (
+                "2 0 6 1 1 0 1 7 no sorry 8",
+                Lang::En,
+                "OrderNumber 20611018~",
+            ),
+            (
+                "it's two zero six one uh one zero one eight",
+                Lang::En,
+                "OrderNumber 20611018",
+            ),
+            ("I have no idea", Lang::En, ""),
+        ] {
+            assert_eq!(values(text, lang, &order), expected, "{text}");
+        }
+        // Unasked, only a number whose check digit is right counts.
+        assert_eq!(values("订单二零六一一零一七", Lang::Zh, &Expect::Open), "");
+        assert_eq!(
+            values("where is order 20611018", Lang::En, &Expect::Open),
+            "OrderNumber 20611018"
+        );
+    }
+
+    #[test]
+    fn phones_cards_and_plain_digits() {
+        for (text, lang, expect, expected) in [
+            (
+                "一三八零零一三八零零零",
+                Lang::Zh,
+                Expect::PhoneNumber,
+                "PhoneNumber 13800138000",
+            ),
+            (
+                "幺三八，零零幺三，八零零零",
+                Lang::Zh,
+                Expect::PhoneNumber,
+                "PhoneNumber 13800138000",
+            ),
+            (
+                "one five five five oh one double oh double oh one",
+                Lang::En,
+                Expect::PhoneNumber,
+                "PhoneNumber 15550100001",
+            ),
+            (
+                "一三八零零",
+                Lang::Zh,
+                Expect::PhoneNumber,
+                "!PhoneNumber 13800",
+            ),
+            ("尾号四四一七", Lang::Zh, Expect::Open, "CardEnding 4417"),
+            (
+                "the card ending in forty four seventeen",
+                Lang::En,
+                Expect::Open,
+                "CardEnding 4417",
+            ),
+            ("四四一七", Lang::Zh, Expect::CardEnding, "CardEnding 4417"),
+            (
+                "triple five",
+                Lang::En,
+                Expect::Digits { count: Some(3) },
+                "Digits 555",
+            ),
+        ] {
+            assert_eq!(values(text, lang, &expect), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn answers_and_choices() {
+        for (text, lang, expect, expected) in [
+            ("对的", Lang::Zh, Expect::YesNo, "YesNo yes"),
+            ("no, sorry, seven", Lang::En, Expect::YesNo, "YesNo no"),
+            ("第二个吧", Lang::Zh, Expect::Choice { max: 3 }, "Choice 2"),
+            (
+                "the fourth",
+                Lang::En,
+                Expect::Choice { max: 3 },
+                "!Choice 4",
+            ),
+            (
+                "明天下午三点",
+                Lang::Zh,
+                Expect::Date,
+                "Date 2026-11-23, Time 15:00",
+            ),
+            ("四百二十块五毛", Lang::Zh, Expect::Amount, "Amount 42050"),
+            (
+                "东西是坏的",
+                Lang::Zh,
+                Expect::FreeText,
+                "FreeText 东西是坏的",
+            ),
+        ] {
+            assert_eq!(values(text, lang, &expect), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn odd_text_does_no_harm() {
+        for text in [
+            "",
+            " ",
+            "点",
+            "月",
+            "号",
+            "一点",
+            "double",
+            "the th",
+            "０１２",
+            "\u{0}",
+            "😀一😀",
+            "块",
+            "第",
+        ] {
+            for lang in Lang::ALL {
+                for expect in [
+                    Expect::Open,
+                    Expect::YesNo,
+                    Expect::OrderNumber,
+                    Expect::PhoneNumber,
+                    Expect::CardEnding,
+                    Expect::Amount,
+                    Expect::Date,
+                    Expect::Time,
+                    Expect::Choice { max: 0 },
+                    Expect::FreeText,
+                    Expect::Digits { count: None },
+                ] {
+                    for slot in parse_on(text, lang, &expect, Some(TODAY)) {
+                        assert!(text.get(slot.span.clone()).is_some(), "{text:?} {slot:?}");
+                    }
+                    itn(text, lang);
+                }
+            }
+        }
+    }
+}

@@ -426,3 +426,30 @@ fn a_noise_that_never_ends_is_no_word_either() {
         "#]],
     );
 }
+
+#[test]
+fn a_prompt_that_a_noise_cut_off_is_said_again() {
+    check(
+        "
+        0.0 start en wang
+        8.0 caller: check my bill
+        11.0 noise 0.9
+        20.0 end
+        ",
+        expect![[r#"
+            0.00 call started en c-wang
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            9.44 caller said "check my bill"
+            9.46 intent bill-query 930
+            9.46 flow bill at who
+            9.58 connector ok
+            9.63 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            11.60 barge-in
+            11.62 stopped after "Your October bill is 483.74 yuan"
+            12.70 caller said ""
+            12.75 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            17.48 say bill-want-lines: Would you like to hear the items?
+        "#]],
+    );
+}
