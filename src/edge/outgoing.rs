@@ -77,7 +77,7 @@ impl Outgoing {
 
     /// Queues a key. False: the far end does not take keys this way.
     pub fn press(&mut self, key: char) -> bool {
-        if self.formats.events.is_empty() {
+        if self.formats.event.is_none() {
             return false;
         }
         self.keys.push_back(key);
@@ -86,7 +86,7 @@ impl Outgoing {
 
     /// The key packet of this 20 ms, if one is due. To be called once a frame's time.
     pub fn key_packet(&mut self) -> Option<Packet> {
-        let &(number, clock_hz) = self.formats.events.first()?;
+        let (number, clock_hz) = self.formats.event?;
         if self.rest > 0 {
             self.rest -= 1;
             return None;

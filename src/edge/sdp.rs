@@ -12,8 +12,8 @@ const BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AudioFormats {
     pub opus: u8,
-    /// Payload numbers and clocks of telephone-event, best first: the clock of Opus before others.
-    pub events: Vec<(u8, u32)>,
+    /// Payload number and clock of telephone-event; the clock of Opus before the telephone's.
+    pub event: Option<(u8, u32)>,
 }
 
 impl AudioFormats {
@@ -21,7 +21,7 @@ impl AudioFormats {
     pub fn ours() -> Self {
         Self {
             opus: 111,
-            events: vec![(110, 48_000)],
+            event: Some((110, 48_000)),
         }
     }
 
@@ -68,12 +68,50 @@ impl AudioFormats {
                 "it has no Opus (opus/48000/2), which every browser can do",
             ));
         };
-        let mut events: Vec<(u8, u32)> = formats(section, "telephone-event/48000")
-            .map(|number| (number, 48_000))
-            .collect();
-        events.extend(formats(section, "telephone-event/8000").map(|number| (number, 8_000)));
-        Ok(Self { opus, events })
+        let event = [48_000, 8_000].into_iter().find_map(|clock_hz| {
+            let number = formats(section, &format!("telephone-event/{clock_hz}")).next()?;
+            Some((number, clock_hz))
+        });
+        Ok(Self { opus, event })
     }
+}
+
+/// The description with only the formats of its audio that are spoken here. The stack matches formats
+/// by name alone, so that it would take keys at 8 kHz for keys at 48 kHz.
+pub(crate) fn only(sdp: &str, formats: &AudioFormats) -> String {
+    let mut out = String::with_capacity(sdp.len());
+    let kept = |number: &str| {
+        number.parse().is_ok_and(|n: u8| {
+            n == formats.opus || formats.event.is_some_and(|(event, _)| event == n)
+        })
+    };
+    let mut in_audio = false;
+    for line in sdp.lines() {
+        if let Some(media) = line.strip_prefix("m=") {
+            in_audio = media.starts_with("audio ");
+        }
+        if !in_audio {
+            out.push_str(line);
+        } else if line.starts_with("m=") {
+            let words = line.split_ascii_whitespace().enumerate();
+            let kept: Vec<&str> = words
+                .filter(|(n, word)| *n < 3 || kept(word))
+                .map(|(_, word)| word)
+                .collect();
+            out.push_str(&kept.join(" "));
+        } else {
+            let of_format = ["a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"]
+                .iter()
+                .find_map(|name| line.strip_prefix(name));
+            let number = of_format.and_then(|rest| rest.split_ascii_whitespace().next());
+            if number.is_some_and(|number| !kept(number)) {
+                continue;
+            }
+            out.push_str(line);
+        }
+        out.push_str("\r\n");
+    }
+    out
 }
 
 /// Payload numbers that the section maps to an encoding.
@@ -102,7 +140,7 @@ mod tests {
             formats,
             AudioFormats {
                 opus: 96,
-                events: vec![(110, 48_000), (126, 8_000)]
+                event: Some((110, 48_000))
             }
         );
     }
@@ -118,11 +156,25 @@ mod tests {
         assert!(why(&("v=0".to_owned() + &"x".repeat(70_000))).contains("64 KiB"));
     }
 
+    #[test]
+    fn only_what_is_spoken_stays() {
+        let formats = AudioFormats::read(OFFER, "offer").unwrap();
+        let kept = only(OFFER, &formats);
+        assert!(
+            kept.contains("m=audio 9 UDP/TLS/RTP/SAVPF 96 110\r\n"),
+            "{kept}"
+        );
+        assert!(!kept.contains("126") && !kept.contains("red"));
+        assert!(kept.contains("m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"));
+        assert_eq!(AudioFormats::read(&kept, "offer").unwrap(), formats);
+    }
+
     proptest::proptest! {
         #[test]
         fn no_text_panics(text: String, cut in 0usize..OFFER.len()) {
             let _ = AudioFormats::read(&text, "offer");
             let _ = AudioFormats::read(&OFFER[..cut], "offer");
+            only(&text, &AudioFormats::ours());
         }
     }
 }

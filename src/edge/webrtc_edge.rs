@@ -6,7 +6,7 @@
 use crate::EdgeError;
 use crate::leg::LegHandle;
 use crate::ports::Ports;
-use crate::sdp::AudioFormats;
+use crate::sdp::{self, AudioFormats};
 use crate::webrtc_leg;
 use crate::webrtc_peer::{Peer, setup_error};
 use std::future::Future;
@@ -57,17 +57,20 @@ impl WebRtcEdge {
     /// this side is.
     pub async fn answer(&self, offer_sdp: &str) -> Result<(String, LegHandle), EdgeError> {
         let formats = AudioFormats::read(offer_sdp, "offer")?;
-        let offer =
-            RTCSessionDescription::offer(offer_sdp.to_owned()).map_err(unusable("offer"))?;
+        let offer = RTCSessionDescription::offer(sdp::only(offer_sdp, &formats))
+            .map_err(unusable("offer"))?;
         let edge = self.clone();
         contained("offer", async move {
             let mut peer = Peer::new(&edge.config, &edge.ports, &formats).await?;
-            match answer_with(&mut peer, offer).await {
-                Ok(answer) => {
-                    let formats = AudioFormats::read(&answer, "answer")?;
-                    let leg = webrtc_leg::start(peer, formats)?;
-                    Ok((answer, leg))
-                }
+            let answered = async {
+                let answer = answer_with(&mut peer, offer).await?;
+                // What was agreed on may be less than what was offered.
+                let formats = AudioFormats::read(&answer, "offer")?;
+                Ok((answer, formats))
+            }
+            .await;
+            match answered {
+                Ok((answer, formats)) => Ok((answer, webrtc_leg::start(peer, formats).await?)),
                 Err(error) => {
                     peer.close().await;
                     Err(error)
@@ -167,7 +170,7 @@ impl PendingCall {
                 peer.close().await;
                 return Err(unusable("answer")(error));
             }
-            webrtc_leg::start(peer, formats)
+            webrtc_leg::start(peer, formats).await
         })
         .await
     }

@@ -33,15 +33,24 @@ const RESERVED_SIGNALS: usize = 16;
 const SEND: Duration = Duration::from_millis(20);
 
 /// Starts the leg of a connection whose descriptions are exchanged.
-pub(crate) fn start(peer: Peer, formats: AudioFormats) -> Result<LegHandle, EdgeError> {
+pub(crate) async fn start(mut peer: Peer, formats: AudioFormats) -> Result<LegHandle, EdgeError> {
+    let codecs =
+        Outgoing::new(peer.ssrc, formats.clone()).and_then(|out| Ok((out, Playout::new()?)));
+    let (outgoing, playout) = match codecs {
+        Ok(codecs) => codecs,
+        Err(error) => {
+            peer.close().await;
+            return Err(error.into());
+        }
+    };
     let (heard, frames_in) = frames::channel(FRAMES_MS);
     let (frames_out, said) = frames::channel(FRAMES_MS);
     let (signals, received) = mpsc::channel(SIGNALS);
     let (control, commands) = LegControl::new();
     let (packets_in, packets) = mpsc::channel(PACKETS);
     let leg = WebRtcLeg {
-        outgoing: Outgoing::new(peer.ssrc, formats.clone())?,
-        playout: Playout::new()?,
+        outgoing,
+        playout,
         keys: EventReceiver::default(),
         began: Instant::now(),
         connected: false,
@@ -180,9 +189,8 @@ impl WebRtcLeg {
             .push_silent(header.sequence_number, header.timestamp, arrived_us);
         let is_key = self
             .formats
-            .events
-            .iter()
-            .any(|(number, _)| *number == header.payload_type);
+            .event
+            .is_some_and(|(number, _)| number == header.payload_type);
         if is_key && let Some(key) = self.keys.push(header.timestamp, &packet.payload) {
             return self.signal(LegSignal::Key(key));
         }

@@ -33,7 +33,7 @@ const GATHER: Duration = Duration::from_secs(5);
 /// Without an answer to consent checks for this long a connection counts as interrupted …
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
 /// … and for this long after that as lost.
-const ICE_FAILED: Duration = Duration::from_secs(5);
+const ICE_FAILED: Duration = Duration::from_secs(2);
 const ICE_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// What the stack tells.
@@ -143,19 +143,26 @@ impl Peer {
             ssrc,
             _port: port,
         };
-        if let Err(error) = peer.add_voice().await {
+        if let Err(error) = peer.add_voice(formats).await {
             peer.close().await;
             return Err(error);
         }
         Ok(peer)
     }
 
-    async fn add_voice(&mut self) -> Result<(), EdgeError> {
+    async fn add_voice(&mut self, formats: &AudioFormats) -> Result<(), EdgeError> {
         let track = self.track.clone() as Arc<dyn TrackLocal>;
         self.connection
             .add_track(track)
             .await
             .map_err(setup_error("adding the voice track"))?;
+        for transceiver in self.connection.get_transceivers().await {
+            // Left alone, the stack offers the track's own codec only, and no keys.
+            transceiver
+                .set_codec_preferences(codecs(formats))
+                .await
+                .map_err(setup_error("choosing codecs"))?;
+        }
         Ok(())
     }
 
@@ -201,15 +208,22 @@ impl Peer {
 
 fn media_engine(formats: &AudioFormats) -> Result<MediaEngine, EdgeError> {
     let mut engine = MediaEngine::default();
+    for codec in codecs(formats) {
+        engine
+            .register_codec(codec, RtpCodecKind::Audio)
+            .map_err(setup_error("registering codecs"))?;
+    }
+    Ok(engine)
+}
+
+fn codecs(formats: &AudioFormats) -> Vec<RTCRtpCodecParameters> {
     let opus = RTCRtpCodecParameters {
         rtp_codec: opus_codec(),
         payload_type: formats.opus,
     };
-    engine
-        .register_codec(opus, RtpCodecKind::Audio)
-        .map_err(setup_error("registering Opus"))?;
-    for &(payload_type, clock_rate) in &formats.events {
-        let event = RTCRtpCodecParameters {
+    let event = formats
+        .event
+        .map(|(payload_type, clock_rate)| RTCRtpCodecParameters {
             rtp_codec: RTCRtpCodec {
                 mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
                 clock_rate,
@@ -218,12 +232,8 @@ fn media_engine(formats: &AudioFormats) -> Result<MediaEngine, EdgeError> {
                 rtcp_feedback: vec![],
             },
             payload_type,
-        };
-        engine
-            .register_codec(event, RtpCodecKind::Audio)
-            .map_err(setup_error("registering keys"))?;
-    }
-    Ok(engine)
+        });
+    std::iter::once(opus).chain(event).collect()
 }
 
 fn opus_codec() -> RTCRtpCodec {
