@@ -43,7 +43,7 @@ export const customers: Record<string, T.Customer> = {
     id: 'c-wang', name: '王芳', name_en: 'Wang Fang', phone: '170****0001', tier: 'vip', since: '2019-03-12', city: '上海', notes: '喜欢晚上收货；去年底换过一次热水器。',
     orders: [
       { id: '20611406', placed: day(1), status: 'packing', total_cents: 89900, items: [{ name_zh: '手持吸尘器', name_en: 'cordless vacuum cleaner', quantity: 1 }] },
-      { id: '20611018', placed: day(4), status: 'shipped', total_cents: 96700, parcel: { id: 'QH2026117707', status: 'out-for-delivery', last_place_zh: '上海徐汇站', last_place_en: 'Xuhui station, Shanghai' }, items: [{ name_zh: '女士羽绒服', name_en: 'women's down jacket' }, { name_zh: '龙井茶礼盒', name_en: 'Longjing tea gift box' }] },
+      { id: '20611018', placed: day(4), status: 'shipped', total_cents: 96700, parcel: { id: 'QH2026117707', status: 'out-for-delivery', last_place_zh: '上海徐汇站', last_place_en: 'Xuhui station, Shanghai' }, items: [{ name_zh: '女士羽绒服', name_en: "women's down jacket" }, { name_zh: '龙井茶礼盒', name_en: 'Longjing tea gift box' }] },
       { id: '20609152', placed: day(20), status: 'delivered', total_cents: 15900, items: [{ name_zh: '静音加湿器', name_en: 'quiet humidifier' }] },
       { id: '20604880', placed: day(47), status: 'returned', total_cents: 32900, items: [{ name_zh: '透气跑步鞋', name_en: 'running shoes' }] },
     ],
