@@ -298,7 +298,7 @@ impl Ear {
 }
 
 /// How far the thought has come, from the text so far and from what was asked.
-pub(crate) fn thought(partial: &str, expect: &Expect) -> Thought {
+pub fn thought(partial: &str, expect: &Expect) -> Thought {
     let text = partial.trim();
     if text.is_empty() {
         return match expect {

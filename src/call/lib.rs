@@ -39,7 +39,7 @@ pub mod slots;
 mod speak;
 
 pub use conversation::Call;
-pub use endpoint::{Ear, EarSignal};
+pub use endpoint::{Ear, EarSignal, thought};
 pub use flow::FlowBook;
 pub use policy::{CallPolicy, PausePolicy, PauseRow, Thought};
 pub use request::{Enqueue, Expect, Output, Request};
