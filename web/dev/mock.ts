@@ -161,7 +161,7 @@ function click(mock: Mock, body: Record<string, unknown>): Answer {
 
 function calls(query: URLSearchParams): Answer {
   const want = (name: string) => query.get(name) ?? '';
-  const band = (mood: number | null | undefined) => (mood === null || mood === undefined ? '' : mood <= -25 ? 'low' : mood >= 25 ? 'high' : 'mid');
+  const band = (mood: number | null | undefined) => (mood === null || mood === undefined ? '' : mood < -20 ? 'low' : mood > 20 ? 'high' : 'mid');
   const found = data.rows.filter((row) => (!want('lang') || row.lang === want('lang')) && (!want('agent') || row.agent === want('agent')) && (!want('intent') || row.intent === want('intent'))
     && (!want('outcome') || row.outcome === want('outcome')) && (!want('mood') || band(row.mood) === want('mood')) && (!want('q') || `${row.summary}${row.customer_name}`.includes(want('q'))));
   const from = Number(want('cursor') || 0);

@@ -88,10 +88,14 @@ export const client = {
     }),
   callerHangup: (call: string, token: string) => post<void>(api.callerHangup(call, token), undefined, true),
   callerKey: (call: string, token: string, key: string) => post<void>(api.callerKeys(call, token), { key }),
-  recordedCallers: () => get<T.RecordedCaller[]>(api.recordedCallers()),
+  recordedCallers: async () => {
+    const all = await get<(T.RecordedCaller & { cue?: T.Cue[] })[]>(api.recordedCallers());
+    // The files of recorded callers call the list `cue`, and so may an engine that hands them on.
+    return all.map((one): T.RecordedCaller => ({ ...one, cues: one.cues ?? one.cue ?? [] }));
+  },
 
   agent: () => get<{ agent: string; state: T.AgentState; since_ms: number; call?: T.CallView | null }>(api.agent()),
-  setAgentState: (state: T.ChosenState) => post<void>(api.agentState(), { state }),
+  setAgentState: (state: T.ChosenState) => post<{ state?: T.AgentState } | undefined>(api.agentState(), { state }),
   accept: (call: string, sdp: string) => post<{ sdp: string }>(api.callAccept(call), { sdp }),
   decline: (call: string) => post<void>(api.callDecline(call)),
   click: (call: string, action: AgentAction) => post<void>(api.callClick(call), action),

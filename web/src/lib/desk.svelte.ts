@@ -62,8 +62,8 @@ export class Desk {
   async setState(state: ChosenState): Promise<void> {
     audioContext(); // From the click, so that the ring may sound later.
     await this.#guard(async () => {
-      await client.setAgentState(state);
-      this.state = state;
+      const now = await client.setAgentState(state);
+      this.state = now?.state ?? state;
       this.since_ms = Date.now();
     });
   }
@@ -124,11 +124,13 @@ export class Desk {
     this.accepting = true;
     this.problem = null;
     this.voiceTrouble = null;
+    let begun = false;
     try {
       audioContext();
       const voice = await microphone();
       this.#dropVoice();
       this.#begin(call);
+      begun = true;
       this.#leg = await VoiceLeg.open(voice, async (sdp) => (await client.accept(call, sdp)).sdp, {
         lost: () => (this.voiceTrouble = 'line_lost'),
       });
@@ -136,7 +138,12 @@ export class Desk {
     } catch (cause) {
       if (cause instanceof VoiceError) this.voiceTrouble = cause.trouble;
       else this.problem = cause;
-      if (cause instanceof Problem && cause.status === 409) this.ring = null;
+      // Not answered after all: nothing of the call may stay on the desk.
+      if (begun) this.#clearCall();
+      if (cause instanceof Problem && cause.status === 409) {
+        this.ring = null;
+        this.#stopRing();
+      }
     } finally {
       this.accepting = false;
     }

@@ -22,7 +22,7 @@ describe('format', () => {
   });
   it('signs a mood with a real minus', () => {
     expect([12, -40.4, 0, null].map(signed)).toEqual(['+12', '−40', '0', '–']);
-    expect([-100, -25, -24, 24, 25].map(moodBand)).toEqual(['low', 'low', 'mid', 'mid', 'high']);
+    expect([-100, -21, -20, 20, 21].map(moodBand)).toEqual(['low', 'low', 'mid', 'mid', 'high']);
   });
   it('writes money and days', () => {
     expect(money(48374, 'zh')).toBe('¥483.74');

@@ -76,9 +76,10 @@ export function plain(id: string): string {
   return id.replace(/[-_]+/g, ' ').trim();
 }
 
+/** The same bands as the engine's filter: below −20, up to 20, above. */
 export type MoodBand = 'low' | 'mid' | 'high';
 export function moodBand(score: number): MoodBand {
-  return score <= -25 ? 'low' : score >= 25 ? 'high' : 'mid';
+  return score < -20 ? 'low' : score > 20 ? 'high' : 'mid';
 }
 
 /** The letters of a name for a badge: 王芳 → 芳, Emma Smith → ES. */

@@ -46,6 +46,11 @@ class Names {
     const known = this.#agents[id];
     return known ? pick(known.zh, known.en) : id;
   }
+  /** The agent's name where this page was told it; a caller's page is not. */
+  agentKnown(id: string | null | undefined): string | undefined {
+    const known = id ? this.#agents[id] : undefined;
+    return known && pick(known.zh, known.en);
+  }
   queue(id: string | null | undefined): string {
     if (!id) return '–';
     const known = this.#queues[id];
