@@ -159,11 +159,11 @@ fn nothing_of_the_shop_three_times() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.00 caller said "what is the weather like"
-            10.02 intent none 950
-            10.04 passages, best 120
-            10.04 no match 1
-            10.09 say no-match: Sorry, I didn't get that. You can say, check my bill, track my parcel, or I'd like a refund. Or press 0 for a person.
+            10.70 caller said "what is the weather like"
+            10.72 intent none 950
+            10.74 passages, best 120
+            10.74 no match 1
+            10.79 say no-match: Sorry, I didn't get that. You can say, check my bill, track my parcel, or I'd like a refund. Or press 0 for a person.
             21.72 caller said "sing me a song"
             21.74 intent none 950
             21.76 passages, best 120
