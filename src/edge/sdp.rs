@@ -114,12 +114,18 @@ pub(crate) fn only(sdp: &str, formats: &AudioFormats) -> String {
     out
 }
 
+/// One channel may be mentioned or not (RFC 8866 section 6.6).
+fn name_fits(name: &str, encoding: &str) -> bool {
+    let is = |name: &str| name.eq_ignore_ascii_case(encoding);
+    is(name) || name.strip_suffix("/1").is_some_and(is)
+}
+
 /// Payload numbers that the section maps to an encoding.
 fn formats<'a>(section: &'a str, encoding: &'a str) -> impl Iterator<Item = u8> + 'a {
     section.lines().filter_map(move |line| {
         let (number, name) = line.trim().strip_prefix("a=rtpmap:")?.split_once(' ')?;
         let number: u8 = number.parse().ok()?;
-        (number < 128 && name.trim().eq_ignore_ascii_case(encoding)).then_some(number)
+        (number < 128 && name_fits(name.trim(), encoding)).then_some(number)
     })
 }
 
@@ -127,7 +133,7 @@ fn formats<'a>(section: &'a str, encoding: &'a str) -> impl Iterator<Item = u8> 
 mod tests {
     use super::*;
 
-    const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=fingerprint:sha-256 AA\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96 63 110 126\r\na=rtpmap:96 OPUS/48000/2\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
+    const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=fingerprint:sha-256 AA\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96 63 110 126\r\na=rtpmap:96 OPUS/48000/2\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000/1\r\n";
 
     fn why(sdp: &str) -> String {
         AudioFormats::read(sdp, "offer").unwrap_err().to_string()

@@ -227,7 +227,8 @@ fn codecs(formats: &AudioFormats) -> Vec<RTCRtpCodecParameters> {
             rtp_codec: RTCRtpCodec {
                 mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
                 clock_rate,
-                channels: 1,
+                // One channel, which a description does not mention.
+                channels: 0,
                 sdp_fmtp_line: "0-15".to_owned(),
                 rtcp_feedback: vec![],
             },
