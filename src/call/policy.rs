@@ -35,7 +35,7 @@ pub struct PauseRow {
 
 /// The rows of end of speech.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct PausePolicy {
     pub rows: Vec<PauseRow>,
     /// Speech shorter than this is a click, a cough or a door.

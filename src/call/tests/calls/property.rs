@@ -1,6 +1,6 @@
 //! Inputs in any order: no panic, numbered events, an end, and the same again on replay.
 
-use crate::world::{book, replay};
+use crate::world::{World, book, replay};
 use sidetone_call::{Call, CallPolicy, Output, Request};
 use sidetone_types::*;
 use std::collections::BTreeMap;
@@ -374,5 +374,78 @@ fn a_dead_house_still_ends_the_call() {
                 .any(|event| matches!(event.kind, EventKind::CallEnded { .. }));
             assert_eq!((queued, ended), (open, !open), "{lang} open {open}");
         }
+    }
+}
+
+/// A script of a caller who says and presses anything, in a house whose parts come and go.
+fn random_script(dice: &mut Dice) -> String {
+    let options = *dice.of(&["", " wang", " closed", " wang nospeech"]);
+    let mut script = format!("0.0 start {}{options}\n", *dice.of(&["zh", "en"]));
+    let mut tenths = 60 + dice.roll(40);
+    for _ in 0..dice.roll(12) {
+        let action = match dice.roll(12) {
+            0..=6 => format!("caller: {}", SAID[dice.roll(SAID.len() as u64) as usize]),
+            7 => format!(
+                "keys {}",
+                *dice.of(&["1", "3", "20611018", "13800138000#", "2", "0"])
+            ),
+            8 => format!("noise {}", *dice.of(&["0.1", "0.5", "2", "13"])),
+            9 => format!("dead {}", *dice.of(PARTS)),
+            10 => format!("alive {}", *dice.of(PARTS)),
+            _ => format!("speech {}", *dice.of(&["on", "off"])),
+        };
+        script.push_str(&format!("{}.{} {action}\n", tenths / 10, tenths % 10));
+        tenths += 30 + dice.roll(150);
+    }
+    script.push_str("600.0 end\n");
+    script
+}
+
+const PARTS: &[&str] = &[
+    "recognizer",
+    "classifier",
+    "knowledge",
+    "connector",
+    "synthesizer",
+];
+const SAID: &[&str] = &[
+    "查一下我的账单",
+    "我的快递[0.6]到哪了",
+    "我要退款",
+    "约个师傅",
+    "我要投诉",
+    "对",
+    "不是",
+    "嗯",
+    "二零六一一零一八",
+    "一三八零零一三八零零零",
+    "第二个",
+    "check my bill",
+    "where is my order",
+    "yes",
+    "no sorry seven",
+    "mm-hm",
+    "English please",
+    "请讲中文",
+    "what is the weather like",
+    "退款要多久",
+    "没有了",
+];
+
+#[test]
+fn any_conversation_comes_to_a_person_or_an_end() {
+    for seed in 0..400u64 {
+        let script = random_script(&mut Dice(seed * 2 + 1));
+        let run = std::panic::catch_unwind(|| {
+            let mut world = World::new();
+            world.run(&script);
+            world
+        });
+        let Ok(world) = run else {
+            panic!("seed {seed}:\n{script}");
+        };
+        let log = world.log.join("\n");
+        assert!(served(&world.events), "seed {seed}:\n{script}\n{log}");
+        assert_eq!(replay(&world.inputs), world.events, "seed {seed}");
     }
 }
