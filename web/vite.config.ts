@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { mock } from './dev/mock';
 
 // The engine serves `dist` under a policy of `default-src 'self'`, so nothing may be inlined as
-// `data:` scripts. Vite 6 rather than a later one because it still runs on the Node 18 of Debian 12.
+// `data:` scripts. Vite 6 rather than a later one because it still declares the Node 18 of Debian 12.
 export default defineConfig(({ mode }) => ({
   plugins: [svelte(), ...(mode === 'mock' ? [mock()] : [])],
   build: {

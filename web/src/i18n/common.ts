@@ -95,8 +95,8 @@ export const common = {
   'mood.word.mid': { zh: '平静', en: 'Calm' },
   'mood.word.high': { zh: '满意', en: 'Pleased' },
   'mood.scale': {
-    zh: '每句话打分，−100（愤怒）到 +100（高兴）；只看文字，平均值按句长加权。',
-    en: 'Each turn is scored from −100 (angry) to +100 (delighted), from the text alone; the mean is weighted by length.',
+    zh: '每句话打分，−100（愤怒）到 +100（高兴）；只看文字，平均值按说话时长加权。',
+    en: 'Each turn is scored from −100 (angry) to +100 (delighted), from the text alone; the mean is weighted by how long each was spoken.',
   },
   'mood.now': { zh: '此刻', en: 'Now' },
   'mood.mean': { zh: '平均', en: 'Mean' },

@@ -14,7 +14,6 @@ export const desk = {
   'board.asa_s': { zh: '平均应答时间', en: 'Average speed of answer' },
   'board.aht_s': { zh: '平均处理时间', en: 'Average handling time' },
   'board.target': { zh: '目标 {n} 秒内', en: 'within {n} s' },
-  'board.definition': { zh: '怎么算：', en: 'How it is counted: ' },
   'board.no.definition': { zh: '服务器没有给出定义。', en: 'The server gave no definition.' },
   'board.trend': { zh: '打开本页以来的走势', en: 'Trend since this page was opened' },
   'board.queues': { zh: '队列', en: 'Queues' },

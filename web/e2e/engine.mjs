@@ -1,0 +1,141 @@
+// Starts the engine on a free port with a data folder of its own, and makes the callers' WAV files.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const binary = join(root, 'target/release/sidetone');
+
+/** A TCP port that nobody uses now. */
+function freePort() {
+  return new Promise((done, failed) => {
+    const server = createServer();
+    server.once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** Starts the engine; gives its address, its folder, and ways to kill, restart and stop it. */
+export async function startEngine() {
+  const folder = mkdtempSync(join(tmpdir(), 'sidetone-e2e-'));
+  const port = await freePort();
+  const config = join(folder, 'sidetone.toml');
+  const example = readFileSync(join(root, 'sidetone.example.toml'), 'utf8');
+  writeFileSync(
+    config,
+    example.replace('127.0.0.1:8080', `127.0.0.1:${port}`).replace('data = "data"', `data = "${folder}/data"`),
+  );
+  const url = `http://127.0.0.1:${port}`;
+  let log = '';
+  let child;
+  const start = async () => {
+    const began = Date.now();
+    child = spawn(binary, ['serve', '--config', config], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (text) => (log += text));
+    child.stderr.on('data', (text) => (log += text));
+    await until(`the engine at ${url}`, 120_000, async () => (await fetch(`${url}/health`).catch(() => null))?.ok, () => {
+      if (child.exitCode !== null) throw new Error(`the engine ended:\n${log}`);
+    });
+    return Date.now() - began;
+  };
+  await start();
+  return {
+    url,
+    folder,
+    config,
+    start,
+    log: () => log,
+    kill: () => end(child, 'SIGKILL'),
+    stop: async () => {
+      await end(child, 'SIGTERM');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((done) => {
+    child.once('exit', done);
+    child.kill(signal);
+    setTimeout(() => child.kill('SIGKILL'), 15_000).unref();
+  });
+}
+
+/** Waits until `check` gives something true; says what was waited for when it never does. */
+export async function until(what, limit_ms, check, watch = () => {}) {
+  const end = Date.now() + limit_ms;
+  for (;;) {
+    watch();
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited ${limit_ms} ms in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+/** Runs a command of the binary and gives what it prints. */
+export function sidetone(...args) {
+  return execFileSync(binary, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+const RATE_HZ = 48_000;
+
+/** A microphone's WAV: silences in ms and recorded callers' sentences, one after the other. */
+export function microphone(path, parts) {
+  const pieces = parts.map((part) =>
+    typeof part === 'number' ? new Int16Array((part * RATE_HZ) / 1000) : upsample(part.pcm, part.rate_hz));
+  const count = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const bytes = Buffer.alloc(44 + count * 2);
+  bytes.write('RIFF', 0);
+  bytes.writeUInt32LE(36 + count * 2, 4);
+  bytes.write('WAVEfmt ', 8);
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(RATE_HZ, 24);
+  bytes.writeUInt32LE(RATE_HZ * 2, 28);
+  bytes.writeUInt16LE(2, 32);
+  bytes.writeUInt16LE(16, 34);
+  bytes.write('data', 36);
+  bytes.writeUInt32LE(count * 2, 40);
+  let at = 44;
+  for (const piece of pieces) for (const sample of piece) at = bytes.writeInt16LE(sample, at);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** Linear interpolation is enough: telephone speech has nothing above 4 kHz. */
+function upsample(pcm, rate_hz) {
+  const out = new Int16Array(Math.floor((pcm.length * RATE_HZ) / rate_hz));
+  for (let i = 0; i < out.length; i++) {
+    const at = (i * rate_hz) / RATE_HZ;
+    const left = Math.floor(at);
+    const right = Math.min(left + 1, pcm.length - 1);
+    out[i] = pcm[left] + (pcm[right] - pcm[left]) * (at - left);
+  }
+  return out;
+}
+
+/** Samples of a mono WAV of 16 bits, or of one part of it. */
+export function readWav(path, from_ms = 0, to_ms = Infinity) {
+  const bytes = readFileSync(path);
+  const rate_hz = bytes.readUInt32LE(24);
+  const start = bytes.indexOf('data') + 8;
+  const all = new Int16Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length - ((bytes.length - start) % 2)));
+  return { rate_hz, pcm: all.slice((from_ms * rate_hz) / 1000, Math.min(all.length, (to_ms * rate_hz) / 1000)) };
+}
+
+/** Makes a sentence with espeak-ng, as the recorded callers were made. */
+export function speak(folder, name, voice, text, rate = 150) {
+  const path = join(folder, `${name}.wav`);
+  execFileSync('espeak-ng', ['-v', voice, '-s', String(rate), '-w', path, text]);
+  return readWav(path);
+}
