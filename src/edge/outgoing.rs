@@ -15,6 +15,8 @@ const BLOCK_BYTES: usize = 16 * 1024;
 const BREAK: Duration = Duration::from_millis(200);
 /// Frames of rest between two keys (RFC 4733 asks for none, receivers of tones for 40 ms).
 const KEY_GAP_FRAMES: u8 = 3;
+/// Frames that a key and its rest take.
+const KEY_FRAMES: u32 = 14;
 
 /// The outgoing stream of one leg.
 pub(crate) struct Outgoing {
@@ -28,23 +30,27 @@ pub(crate) struct Outgoing {
     last: Option<Instant>,
     keys: VecDeque<char>,
     key: Option<EventSender>,
+    /// The earliest timestamp of the next key.
+    key_after: u32,
     rest: u8,
 }
 
 impl Outgoing {
     pub fn new(ssrc: u32, formats: AudioFormats) -> Result<Self, CodecError> {
+        // Random starts make the keystream's input hard to guess (RFC 3550 section 5.1).
+        let timestamp = rand::random();
         Ok(Self {
             encoder: OpusEncoder::new()?,
             formats,
             ssrc,
-            // Random starts make the keystream's input hard to guess (RFC 3550 section 5.1).
             sequence: rand::random(),
-            timestamp: rand::random(),
+            timestamp,
             block: BytesMut::with_capacity(BLOCK_BYTES),
             packet: Box::new([0; PACKET_BYTES_MAX]),
             last: None,
             keys: VecDeque::new(),
             key: None,
+            key_after: timestamp,
             rest: 0,
         })
     }
@@ -93,7 +99,16 @@ impl Outgoing {
         }
         if self.key.is_none() {
             let key = self.keys.pop_front()?;
-            self.key = EventSender::new(key, self.timestamp, clock_hz);
+            // Two keys never share a timestamp, even while nobody speaks and the clock of the sound
+            // stands still.
+            let behind = (self.timestamp.wrapping_sub(self.key_after) as i32) < 0;
+            let timestamp = if behind {
+                self.key_after
+            } else {
+                self.timestamp
+            };
+            self.key = EventSender::new(key, timestamp, clock_hz);
+            self.key_after = timestamp.wrapping_add(KEY_FRAMES * OPUS_TICKS_PER_FRAME);
         }
         let Some(event) = self.key.as_mut().and_then(EventSender::poll) else {
             self.key = None;
@@ -201,6 +216,22 @@ mod tests {
                 .wrapping_sub(first.sequence_number),
             2
         );
+    }
+
+    #[test]
+    fn keys_are_told_apart_while_nobody_speaks() {
+        let mut out = outgoing();
+        let mut receiver = sidetone_media::event::EventReceiver::default();
+        for _ in 0..3 {
+            out.press('7');
+        }
+        let packets = std::iter::repeat_with(|| out.key_packet())
+            .take(50)
+            .flatten();
+        let keys: String = packets
+            .filter_map(|packet| receiver.push(packet.header.timestamp, &packet.payload))
+            .collect();
+        assert_eq!(keys, "777");
     }
 
     #[test]
