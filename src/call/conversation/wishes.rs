@@ -59,10 +59,12 @@ impl Call {
         let here = self.run.as_ref().and_then(|run| run.stack.first());
         let here = here.map_or(String::new(), |(flow, _)| flow.clone());
         let wish = scores.first().filter(|best| {
-            let there = self.book.flow_of(best.intent.as_str());
-            !best.intent.is_none()
-                && best.score >= self.policy.intent_sure
-                && there.is_some_and(|flow| flow.id != here)
+            let intent = best.intent.as_str();
+            let elsewhere = match self.book.flow_of(intent) {
+                Some(there) => there.id != here,
+                None => self.book.article_of(intent).is_some(),
+            };
+            !best.intent.is_none() && best.score >= self.policy.intent_sure && elsewhere
         });
         match wish.cloned() {
             Some(best) => {
@@ -220,6 +222,7 @@ impl Call {
         match flow {
             Some(flow) => self.enter_flow(&flow),
             None => {
+                self.leave_flow("left");
                 let turn = CallerTurn {
                     text: title,
                     ..CallerTurn::default()

@@ -1,6 +1,7 @@
 //! Scripts of whole calls on a virtual clock.
 
 mod content;
+mod corrections;
 mod hand_over;
 mod house;
 mod property;

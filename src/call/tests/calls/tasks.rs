@@ -561,34 +561,3 @@ fn the_list_is_answered_by_time() {
         "#]],
     );
 }
-
-#[test]
-fn one_digit_of_the_number_read_back_is_put_right() {
-    check(
-        "
-        0.0 start en
-        8.0 caller: where is my order
-        14.0 caller: two zero six one one zero one eight
-        24.0 caller: no sorry nine one
-        34.0 end
-        ",
-        expect![[r#"
-            0.00 call started en
-            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-            5.14 say welcome-open: How can I help you today?
-            9.72 caller said "where is my order"
-            9.74 intent order-status 880
-            9.74 flow order-status at which
-            9.74 flow pick-order at said
-            9.79 say order-ask: What's your order number? It has eight digits.
-            16.49 utterance ended: Complete
-            16.69 caller said "two zero six one one zero one eight"
-            16.69 slot order = 20611018
-            16.74 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
-            25.62 caller said "no sorry nine one"
-            25.62 slot order rejected: corrected by the caller
-            25.62 slot order = 20611091
-            25.67 say order-read-back: Your order number is 2 0 6 1, 1 0 9 1, is that right?
-        "#]],
-    );
-}
