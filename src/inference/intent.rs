@@ -23,6 +23,9 @@ pub struct IntentExample {
     pub intent: IntentId,
     pub lang: Lang,
     pub text: String,
+    /// A sentence of the article that answers the intent: it lends its words, and is neither an
+    /// example of how people ask nor used to calibrate.
+    pub weak: bool,
 }
 
 /// The classifier. Immutable once trained; share it.
@@ -343,6 +346,7 @@ mod tests {
                 intent: intent.into(),
                 lang,
                 text: text.into(),
+                weak: false,
             })
         };
         rows.into_iter().flat_map(each).collect()

@@ -45,9 +45,9 @@ pub(crate) struct Training {
 }
 
 impl Linear {
-    /// Stochastic gradient descent with one adaptive rate a column (AdaGrad over its whole row).
+    /// Vector, class and importance of each example. Stochastic gradient descent with one adaptive rate a column (AdaGrad over its whole row).
     pub fn train(
-        examples: &[(Sparse, usize)],
+        examples: &[(Sparse, usize, f32)],
         columns: usize,
         classes: usize,
         how: Training,
@@ -63,12 +63,13 @@ impl Linear {
         let mut p = vec![0.0f32; classes];
         for _ in 0..how.epochs {
             for i in shuffle.order(examples.len()) {
-                let (x, label) = &examples[i];
+                let (x, label, importance) = &examples[i];
                 model.scores_into(x, &mut p);
                 softmax(&mut p);
                 let floor = how.smoothing / classes as f32;
                 p.iter_mut().for_each(|v| *v -= floor);
                 p[*label] -= 1.0 - how.smoothing;
+                p.iter_mut().for_each(|g| *g *= importance);
                 let length: f32 = p.iter().map(|g| g * g).sum();
                 for (column, value) in x.iter() {
                     energy[column] += length * value * value;
@@ -196,7 +197,8 @@ mod tests {
             index: vec![i],
             value: vec![1.0],
         };
-        let data: Vec<(Sparse, usize)> = (0..90).map(|i| (x(i % 3), (i % 3) as usize)).collect();
+        let data: Vec<(Sparse, usize, f32)> =
+            (0..90).map(|i| (x(i % 3), (i % 3) as usize, 1.0)).collect();
         let how = Training {
             epochs: 20,
             rate: 1.0,

@@ -113,7 +113,7 @@ impl Model {
         let vectors = Vectorizer::fit(rows.iter().map(|r| r.0.as_slice()), 1);
         let data: Vec<_> = rows
             .iter()
-            .map(|(f, c)| (vectors.vector(f).0, *c))
+            .map(|(f, c)| (vectors.vector(f).0, *c, 1.0))
             .collect();
         let how = Training {
             epochs: (40_000 / data.len().max(1)).clamp(8, 30),

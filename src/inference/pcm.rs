@@ -20,13 +20,18 @@ pub fn level_dbov(pcm: &[i16]) -> f32 {
     (20.0 * (rms(pcm) / 32768.0).max(1e-5).log10()).max(-96.0)
 }
 
-/// Converts a clip to 16 kHz with a windowed-sinc filter (32 zero crossings, Hann window). Cutting
-/// off at 0.45 of the lower rate keeps images and aliases more than 60 dB down.
+/// Converts a clip to 16 kHz; see [`resample`].
 pub fn to_16k(input: &[i16], rate_hz: u32) -> Vec<i16> {
-    if rate_hz == RATE_HZ || rate_hz == 0 || input.is_empty() {
+    resample(input, rate_hz, RATE_HZ)
+}
+
+/// Changes a clip's rate with a windowed-sinc filter (32 zero crossings, Hann window). Cutting off
+/// at 0.45 of the lower rate keeps images and aliases more than 60 dB down.
+pub fn resample(input: &[i16], from_hz: u32, to_hz: u32) -> Vec<i16> {
+    if from_hz == to_hz || from_hz == 0 || to_hz == 0 || input.is_empty() {
         return input.to_vec();
     }
-    let (from, to) = (f64::from(rate_hz), f64::from(RATE_HZ));
+    let (from, to) = (f64::from(from_hz), f64::from(to_hz));
     let cut = 0.9 * (to / from).min(1.0);
     let half = (16.0 / cut).ceil() as i64;
     let taps = FilterTable::new(cut, half);
@@ -166,8 +171,11 @@ pub fn trim_and_level(pcm: &mut Vec<i16>, keep_ms: usize, target_dbov: f32) {
         .unwrap_or(1)
         .max(1);
     let gain = gain.min(32_000.0 / f32::from(peak));
-    for s in pcm.iter_mut() {
-        *s = (f32::from(*s) * gain).round() as i16;
+    // Three milliseconds of fade at both ends: a cut in mid-wave clicks.
+    let (count, fade) = (pcm.len(), 48.0f32);
+    for (i, s) in pcm.iter_mut().enumerate() {
+        let edge = (i.min(count - 1 - i) as f32 / fade).min(1.0);
+        *s = (f32::from(*s) * gain * edge).round() as i16;
     }
 }
 

@@ -73,6 +73,11 @@ pub struct LevelConfig {
     pub floor_dbov: f32,
     /// Speech must also be this much louder than the line's own noise, in dB.
     pub over_noise_db: f32,
+    /// Frames at the beginning in which nothing is taken for speech yet: a detector that has heard
+    /// nothing takes the onset of line noise for a voice.
+    pub warm_up_frames: u32,
+    /// How far under what is being played its echo stays at least, in dB.
+    pub echo_loss_db: f32,
 }
 
 impl Default for LevelConfig {
@@ -83,8 +88,10 @@ impl Default for LevelConfig {
             rise_frames: 3,
             window: 5,
             fall_frames: 6,
-            floor_dbov: -52.0,
+            floor_dbov: -50.0,
             over_noise_db: 6.0,
+            warm_up_frames: 25,
+            echo_loss_db: 24.0,
         }
     }
 }
@@ -98,7 +105,12 @@ pub struct Level {
     /// One bit a frame, newest lowest: was it speech?
     history: u32,
     quiet: u32,
+    /// Frames in a row that were, and were not, at least unsure.
+    maybe: u32,
+    not_even: u32,
+    frames: u32,
     noise_dbov: f32,
+    played_dbov: f32,
 }
 
 impl Default for Level {
@@ -114,7 +126,11 @@ impl Level {
             now: 0,
             history: 0,
             quiet: 0,
+            maybe: 0,
+            not_even: 0,
+            frames: 0,
             noise_dbov: -70.0,
+            played_dbov: -96.0,
         }
     }
 
@@ -123,22 +139,32 @@ impl Level {
         self.now
     }
 
+    /// Tells the level of the frame being played on this leg, so that its echo is not taken for the
+    /// caller; the last 200 ms count, since an echo comes late.
+    pub fn playing(&mut self, dbov: f32) {
+        self.played_dbov = dbov.max(self.played_dbov - 2.0);
+    }
+
     /// Takes a frame and its score; gives the new level when it changed.
     pub fn push(&mut self, pcm: &Pcm, score: u16) -> Option<u8> {
         let level = level_dbov(pcm);
         self.follow_noise(level, score);
-        let loud =
-            level > self.config.floor_dbov && level > self.noise_dbov + self.config.over_noise_db;
-        let speech = score >= self.config.speech_min && loud;
+        let loud = level > self.config.floor_dbov
+            && level > self.noise_dbov + self.config.over_noise_db
+            && level > self.played_dbov - self.config.echo_loss_db;
+        self.frames = self.frames.saturating_add(1);
+        let warm = self.frames > self.config.warm_up_frames;
+        let speech = score >= self.config.speech_min && loud && warm;
         let unsure = score >= self.config.silence_max && loud;
         self.history = (self.history << 1) | u32::from(speech);
         self.quiet = if speech { 0 } else { self.quiet + 1 };
+        (self.maybe, self.not_even) = if unsure { (self.maybe + 1, 0) } else { (0, self.not_even + 1) };
         let mask = (1u32 << self.config.window.min(31)) - 1;
         let risen = (self.history & mask).count_ones() >= self.config.rise_frames;
         let next = match self.now {
             2 if self.quiet < self.config.fall_frames => 2,
             _ if risen => 2,
-            _ if unsure => 1,
+            _ if self.maybe >= 2 || (self.now >= 1 && self.not_even < 4) => 1,
             _ => 0,
         };
         let changed = next != self.now;
@@ -146,12 +172,12 @@ impl Level {
         changed.then_some(next)
     }
 
-    /// The noise level follows down at once and up slowly (3 dB a second), and not during speech.
+    /// The noise level follows down at once and up by 15 dB a second, and not during speech.
     fn follow_noise(&mut self, level_dbov: f32, score: u16) {
         if level_dbov < self.noise_dbov {
             self.noise_dbov += (level_dbov - self.noise_dbov) * 0.2;
         } else if score < self.config.silence_max {
-            self.noise_dbov = (self.noise_dbov + 0.06).min(level_dbov).min(-30.0);
+            self.noise_dbov = (self.noise_dbov + 0.3).min(level_dbov).min(-30.0);
         }
     }
 }

@@ -63,6 +63,8 @@ pub fn load_examples(
         ));
     }
     if load.errors.is_empty() {
+        let mut weak = articles(dir, &load.intents);
+        load.examples.append(&mut weak);
         Ok((load.examples, load.intents))
     } else {
         Err(load.errors)
@@ -170,8 +172,52 @@ impl Load {
             intent: id.clone(),
             lang,
             text: text.to_owned(),
+            weak: false,
         });
     }
+}
+
+/// Sentences of the articles that answer exactly one intent, as weak examples. What is wrong with an
+/// article is for the knowledge folder to report; here it is passed over.
+fn articles(dir: &Path, intents: &[IntentInfo]) -> Vec<IntentExample> {
+    let mut out = Vec::new();
+    for intent in intents {
+        let Some(article) = &intent.article else {
+            continue;
+        };
+        let shared = intents
+            .iter()
+            .filter(|i| i.article.as_ref() == Some(article))
+            .count()
+            > 1;
+        let inside = Path::new(article)
+            .components()
+            .all(|c| matches!(c, std::path::Component::Normal(_)));
+        if shared || !inside {
+            continue;
+        }
+        for lang in Lang::ALL {
+            let path = dir
+                .join("..")
+                .join(lang.locale())
+                .join(format!("{article}.md"));
+            let Ok(text) = std::fs::read_to_string(path) else {
+                continue;
+            };
+            let body = text.splitn(3, "+++").nth(2).unwrap_or(&text);
+            out.extend(
+                crate::synth::sentences(body)
+                    .into_iter()
+                    .map(|text| IntentExample {
+                        intent: intent.id.clone(),
+                        lang,
+                        text,
+                        weak: true,
+                    }),
+            );
+        }
+    }
+    out
 }
 
 fn line_of(text: &str, at: usize) -> u32 {

@@ -9,12 +9,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const FOLDS: usize = 3;
+/// Importance of an article's sentence beside an example.
+const WEAK: f32 = 0.25;
 
 /// Everything training needs of the examples, computed once.
 struct Data {
     features: Vec<Vec<Feature>>,
     dense: Vec<Vec<f32>>,
     labels: Vec<usize>,
+    weak: Vec<bool>,
     classes: Vec<IntentId>,
     none: Option<usize>,
 }
@@ -70,6 +73,7 @@ impl Data {
             features: examples.iter().map(|e| gram::features(&e.text)).collect(),
             dense,
             labels,
+            weak: examples.iter().map(|e| e.weak).collect(),
             classes,
             none,
         }
@@ -105,9 +109,15 @@ fn dense_rows(examples: &[IntentExample], embedder: &dyn Embedder) -> Option<Vec
 fn fit(data: &Data, which: &[usize], seed: u64) -> IntentClassifier {
     let vectors = Vectorizer::fit(which.iter().map(|&i| data.features[i].as_slice()), 1);
     let dense = data.dense.first().map_or(0, Vec::len);
-    let rows: Vec<(Sparse, usize)> = which
+    let rows: Vec<(Sparse, usize, f32)> = which
         .iter()
-        .map(|&i| (data.see(&vectors, i).x, data.labels[i]))
+        .map(|&i| {
+            (
+                data.see(&vectors, i).x,
+                data.labels[i],
+                if data.weak[i] { WEAK } else { 1.0 },
+            )
+        })
         .collect();
     let columns = vectors.columns();
     let how = Training {
@@ -119,7 +129,7 @@ fn fit(data: &Data, which: &[usize], seed: u64) -> IntentClassifier {
         seed,
     };
     let model = Linear::train(&rows, columns + dense, data.classes.len(), how);
-    let nearest = Nearest::new(rows.iter().map(|r| &r.0), columns);
+    let nearest = Nearest::new(rows.iter().filter(|r| r.2 == 1.0).map(|r| &r.0), columns);
     IntentClassifier {
         classes: data.classes.clone(),
         none: data.none,
@@ -152,10 +162,12 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
         })
         .collect();
     let one = |fold: usize| {
-        let others: Vec<usize> = (0..folds.len()).filter(|&i| folds[i] != fold).collect();
+        let others: Vec<usize> = (0..folds.len())
+            .filter(|&i| folds[i] != fold || data.weak[i])
+            .collect();
         let model = fit(data, &others, seed);
         (0..folds.len())
-            .filter(|&i| folds[i] == fold)
+            .filter(|&i| folds[i] == fold && !data.weak[i])
             .map(|i| {
                 let seen = data.see(&model.vectors, i);
                 let mut p = model.model.scores(&seen.x);

@@ -153,7 +153,13 @@ impl Walk<'_> {
         if s.n_audio_state % s.n_audio_head != 0 || s.n_text_state % s.n_text_head != 0 {
             return Err(self.bad("its width is not a multiple of its heads"));
         }
-        if !matches!(s.ftype % 1000, 0 | 1 | 2 | 3 | 7 | 8 | 9 | 10..=14) {
+        if s.ftype % 1000 == 0 {
+            // Its convolutions would be f32, on which whisper.cpp aborts in the first pass.
+            return Err(self.bad(
+                "all its weights are f32, which whisper.cpp cannot run; convert it to f16 or q8_0",
+            ));
+        }
+        if !matches!(s.ftype % 1000, 1 | 2 | 3 | 7 | 8 | 9 | 10..=14) {
             return Err(self.bad(format!("its ftype {} is unknown", s.ftype)));
         }
         Ok(())

@@ -168,7 +168,7 @@ impl Worker {
             let bias = self.bias(&job.hint, job.lang);
             let mut log_p = Vec::new();
             let mut all: Vec<(String, f32)> = Vec::new();
-            for range in cut::pieces(&job.pcm, piece_samples(&self.shape)) {
+            for range in cut::pieces(&job.pcm, &voiced, piece_samples(&self.shape)) {
                 let frames = range.start / FRAME_SAMPLES
                     ..range.end.div_ceil(FRAME_SAMPLES).min(voiced.len());
                 if !voiced[frames.clone()].iter().any(|v| *v) {

@@ -18,6 +18,7 @@ pub struct Espeak {
     program: String,
     version: String,
     gate: Semaphore,
+    timeout: Duration,
 }
 
 impl Espeak {
@@ -54,7 +55,14 @@ impl Espeak {
             program: program.to_owned(),
             version,
             gate: Semaphore::new(PROCESSES_MAX),
+            timeout: TIMEOUT,
         })
+    }
+
+    /// Another limit for one sentence than five seconds.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     pub fn version(&self) -> &str {
@@ -91,12 +99,12 @@ impl Synthesizer for Espeak {
                     what: "the synthesizer",
                 })?;
             let run = run(&self.program, text, lang);
-            tokio::time::timeout(TIMEOUT, run)
+            tokio::time::timeout(self.timeout, run)
                 .await
                 .unwrap_or_else(|_| {
                     Err(InferenceError::TimedOut {
                         what: self.program.clone(),
-                        limit_ms: TIMEOUT.as_millis() as u64,
+                        limit_ms: self.timeout.as_millis() as u64,
                     })
                 })
         })
