@@ -110,6 +110,18 @@ pub struct Slot {
     pub free: bool,
 }
 
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appointment {
+    pub id: String,
+    pub customer: String,
+    pub slot: String,
+    #[serde(default)]
+    pub service_zh: String,
+    #[serde(default)]
+    pub service_en: String,
+}
+
 /// Everything the demo CRM and ERP know.
 #[derive(Clone, Debug, Default)]
 pub struct CompanyData {
@@ -119,6 +131,7 @@ pub struct CompanyData {
     pub bills: Vec<Bill>,
     pub refunds: Vec<Refund>,
     pub slots: Vec<Slot>,
+    pub appointments: Vec<Appointment>,
 }
 
 impl CompanyData {
@@ -153,13 +166,14 @@ impl CompanyData {
             bills: rows(&mut all, "bill", &mut errors),
             refunds: rows(&mut all, "refund", &mut errors),
             slots: rows(&mut all, "slot", &mut errors),
+            appointments: rows(&mut all, "appointment", &mut errors),
         };
         for (kind, (file, _)) in all {
             errors.push(ContentError {
                 file,
                 line: None,
                 reason: format!("[[{kind}]] is not a table this folder knows"),
-                hint: "use customer, order, parcel, bill, refund or slot".into(),
+                hint: "use customer, order, parcel, bill, refund, slot or appointment".into(),
             });
         }
         (data, errors)
