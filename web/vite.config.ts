@@ -14,7 +14,7 @@ export default defineConfig(({ mode }) => ({
   },
   server: {
     port: 5173,
-    ...(mode === 'mock' ? {} : { proxy: { '/api': { target: 'http://localhost:8080', ws: true } } }),
+    ...(mode === 'mock' ? {} : { proxy: { '/api': { target: process.env.SIDETONE_URL ?? 'http://localhost:8080', ws: true } } }),
   },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 }));

@@ -54,8 +54,10 @@ class Mock {
     this.callEvents = all;
     this.state = 'ringing';
     this.tell({ type: 'ringing', call: LIVE, from: lang === 'zh' ? { name: '王芳', tier: 'vip', number: '170****0001' } : { name: 'Emma Smith', tier: 'gold', number: '+1555***0001' }, queue: 'service', lang, intent: 'parcel-track', waited_s: 7, expires_ms: Date.now() + 20_000 });
+    const answered = all.findIndex((one) => one.type === 'answered');
+    for (const event of all.slice(0, answered - 1)) this.tell({ type: 'call_event', call: LIVE, event });
   }
-  /** Everything up to the answer at once, then the rest as it would happen. */
+  /** The answer at once, then the rest as it would happen. */
   answer(): void {
     this.setState('busy');
     const start = this.callEvents.findIndex((one) => one.type === 'answered');
@@ -65,6 +67,7 @@ class Mock {
         this.tell({ type: 'call_event', call: LIVE, event });
         if (event.type === 'wrap_up_started') this.setState('wrap_up');
       };
+      if (i < start - 1) return;
       if (i <= start) send();
       else this.later((event.at - base) / 1000, send);
     });

@@ -31,6 +31,7 @@ export const agent = {
   'ring.queue': { zh: '队列', en: 'Queue' },
   'ring.waited': { zh: '已等待', en: 'Has waited' },
   'ring.wants': { zh: '想办', en: 'Wants' },
+  'ring.person': { zh: '找人工', en: 'A person' },
   'ring.lang': { zh: '语言', en: 'Language' },
   'ring.said': { zh: '刚才说', en: 'Just said' },
   'ring.accept': { zh: '接听', en: 'Accept' },

@@ -9,12 +9,13 @@ import { audioContext, Ring } from './audio';
 import { CallFold, emptyView } from './fold';
 import { microphone, VoiceError, VoiceLeg, type VoiceTrouble } from './webrtc';
 
+const LATE_VIEW_MS = 500;
+
 export class Desk {
   state = $state<AgentState>('offline');
   since_ms = $state(Date.now());
   ring = $state<Ringing | null>(null);
-  /** What the engine already knows of the ringing call, where it tells. */
-  ringView = $state<CallView | null>(null);
+  /** The call on the desk; already there while it rings, so that it is understood before the hello. */
   view = $state<CallView | null>(null);
   customer = $state<Customer | null>(null);
   problem = $state<unknown>(null);
@@ -63,8 +64,9 @@ export class Desk {
     audioContext(); // From the click, so that the ring may sound later.
     await this.#guard(async () => {
       const now = await client.setAgentState(state);
-      this.state = now?.state ?? state;
-      this.since_ms = Date.now();
+      const next = now?.state ?? state;
+      if (next !== this.state) this.since_ms = Date.now();
+      this.state = next;
     });
   }
 
@@ -81,8 +83,7 @@ export class Desk {
   async decline(): Promise<void> {
     const ring = this.ring;
     if (!ring) return;
-    this.ring = null;
-    this.#stopRing();
+    this.#ringOver();
     await this.#guard(() => client.decline(ring.call));
   }
 
@@ -177,8 +178,8 @@ export class Desk {
         return;
       case 'ring_ended':
         if (this.ring?.call !== message.call) return;
-        this.ring = null;
-        this.#stopRing();
+        if (message.outcome === 'accepted') this.#stopRing();
+        else this.#ringOver();
         return;
       case 'reload':
         // Events were missed: fold the call anew from what the next connection sends.
@@ -192,24 +193,21 @@ export class Desk {
 
   #ringing(ring: Ringing): void {
     if (this.ring?.call === ring.call) return;
-    this.#clearCall();
+    if (this.view?.call !== ring.call) this.#clearCall();
     this.ring = ring;
-    this.ringView = null;
     this.#stopRing();
     this.#sound = new Ring();
-    void this.#lookAhead(ring.call);
+    // The call's events come with the ring the first time; a call that rings here again is asked for.
+    setTimeout(() => {
+      if (this.ring?.call === ring.call && !this.view) void this.#load();
+    }, LATE_VIEW_MS);
   }
 
-  /** What was understood so far, so that it is there before the first hello. */
-  async #lookAhead(call: string): Promise<void> {
-    try {
-      const { view } = await client.call(call);
-      if (this.ring?.call !== call) return;
-      this.ringView = view;
-      if (view.customer) this.customer = await client.customer(view.customer.id);
-    } catch {
-      // The ring itself carries the essentials; the rest comes with the accepted call.
-    }
+  /** The ring ended without an answer: nothing of the call stays on the desk. */
+  #ringOver(): void {
+    this.ring = null;
+    this.#stopRing();
+    this.#clearCall();
   }
 
   #event(message: Extract<LiveMessage, { type: 'call_event' }>): void {

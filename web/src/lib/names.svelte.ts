@@ -51,10 +51,10 @@ class Names {
     const known = id ? this.#agents[id] : undefined;
     return known && pick(known.zh, known.en);
   }
-  queue(id: string | null | undefined): string {
-    if (!id) return '–';
-    const known = this.#queues[id];
-    return known ? pick(known.zh, known.en) : plain(id);
+  /** The queue's name where this page was told it. */
+  queueKnown(id: string | null | undefined): string | undefined {
+    const known = id ? this.#queues[id] : undefined;
+    return known && pick(known.zh, known.en);
   }
   slot(id: string): string {
     return tMaybe(`slot.${id}`, plain(id));
