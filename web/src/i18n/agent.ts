@@ -13,6 +13,8 @@ export const agent = {
   'desk.idle.break.body': { zh: '不会有电话进来。准备好了就切换到“空闲”。', en: 'No call will come. Choose "Available" when you are ready.' },
   'desk.idle.offline': { zh: '您现在离线', en: 'You are offline' },
   'desk.idle.offline.body': { zh: '切换到“空闲”就开始接电话。', en: 'Choose "Available" to start taking calls.' },
+  'desk.idle.closing': { zh: '上一通电话正在收尾', en: 'The last call is being closed' },
+  'desk.idle.closing.body': { zh: '系统放行后就能接下一通。', en: 'You can take the next call as soon as the router lets go of it.' },
   'desk.idle.go': { zh: '开始接电话', en: 'Start taking calls' },
   'desk.keys': { zh: '键盘快捷键', en: 'Keyboard' },
   'desk.keys.accept': { zh: '接听', en: 'accept' },

@@ -130,7 +130,7 @@ export class Desk {
       audioContext();
       const voice = await microphone();
       this.#dropVoice();
-      this.#begin(call);
+      if (this.view?.call !== call) this.#begin(call);
       begun = true;
       this.#leg = await VoiceLeg.open(voice, async (sdp) => (await client.accept(call, sdp)).sdp, {
         lost: () => (this.voiceTrouble = 'line_lost'),
@@ -222,7 +222,6 @@ export class Desk {
   }
 
   #begin(call: string): void {
-    if (this.view?.call === call && !this.#fromSnapshot) return;
     this.view = emptyView(call);
     this.#fold = new CallFold(this.view);
     this.#fromSnapshot = false;
