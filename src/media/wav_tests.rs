@@ -140,7 +140,7 @@ fn a_file_left_behind_by_a_crash_plays() {
     writer.push(&[2; 800]).unwrap();
     let mut cut = writer.out.into_inner();
     cut.truncate(44 + 1300);
-    assert_eq!(read(&cut).unwrap().channels[0].len(), 650.min(800));
+    assert_eq!(read(&cut).unwrap().channels[0].len(), 650);
 }
 
 #[test]
@@ -171,7 +171,6 @@ proptest::proptest! {
     fn no_bytes_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300), like_wav: bool) {
         if like_wav && bytes.len() > 48 {
             bytes[..44].copy_from_slice(&header(1, 16_000, 0));
-            bytes.rotate_right(0);
         }
         let _ = read_house(&bytes);
     }

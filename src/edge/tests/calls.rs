@@ -43,7 +43,7 @@ async fn a_tone_arrives_in_both_directions_soon_and_as_loud_as_it_left() {
             "{way}: {quiet} dBov before anything was said"
         );
         begin.send(()).unwrap();
-        let (heard_at, heard) = listen(to, 2).await;
+        let (_, heard) = listen(to, 2).await;
         speaker.abort();
         let steady = &heard[8000..];
         assert!(
@@ -56,7 +56,6 @@ async fn a_tone_arrives_in_both_directions_soon_and_as_loud_as_it_left() {
             "{way}: {} Hz",
             frequency_hz(steady)
         );
-        let _ = heard_at;
     }
     callee.close();
     assert_eq!(closed(&mut callee).await, CloseReason::Here);
@@ -139,13 +138,10 @@ async fn a_close_here_is_noticed_there_whichever_way_it_comes() {
     let (mut caller, callee) = (call.caller, call.callee);
     drop(callee);
     assert_eq!(closed(&mut caller).await, CloseReason::FarEnd);
-    assert!(
-        within("the last frame", async {
-            while caller.frames_in.recv().await.is_some() {}
-        })
-        .await
-            == ()
-    );
+    within("the last frame", async {
+        while caller.frames_in.recv().await.is_some() {}
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -201,7 +197,6 @@ async fn other_payload_numbers_are_kept_to() {
 async fn fifty_legs_leave_nothing_behind() {
     let _alone = ALONE.lock().await;
     drop(connected().await);
-    let metrics = tokio::runtime::Handle::current().metrics();
     let before = settled(0, 0).await;
     let mut open = Vec::new();
     for n in 0..25 {
@@ -235,7 +230,6 @@ async fn fifty_legs_leave_nothing_behind() {
         after.1 <= before.1,
         "tasks: {before:?} before, {after:?} after"
     );
-    let _ = metrics;
 }
 
 /// Descriptors and tasks once they are down to what is expected or do not change any more.

@@ -77,8 +77,8 @@ pub async fn closed(leg: &mut LegHandle) -> sidetone_edge::CloseReason {
     }
 }
 
-/// Speaks silence, and a tone from the moment `begin` fires, at the pace of a call; when each tone
-/// began goes into `began`.
+/// Speaks silence, and a tone from the moment `begin` fires, at the pace of a call, until nobody
+/// listens; returns when the tone began.
 pub async fn speak(
     out: FrameSender,
     hz: f32,
@@ -134,7 +134,7 @@ pub fn frequency_hz(samples: &[i16]) -> f64 {
         .enumerate()
         .filter(|(_, pair)| pair[0] < 0 && pair[1] >= 0)
         .map(|(n, _)| n);
-    let (Some(first), Some(last)) = (crossings.next(), crossings.clone().last()) else {
+    let (Some(first), Some(last)) = (crossings.next(), crossings.clone().next_back()) else {
         return 0.0;
     };
     crossings.count() as f64 / ((last - first) as f64 / 16_000.0)
