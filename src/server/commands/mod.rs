@@ -1,6 +1,8 @@
 //! What the binary can do, one file a command.
 
 mod ask;
+mod bench;
+mod call;
 mod check;
 mod models;
 mod replay;
@@ -17,6 +19,15 @@ use std::path::{Path, PathBuf};
 pub enum Command {
     /// Answer calls and serve the pages
     Serve,
+    /// Call a running engine as a recorded caller, and print the conversation as it happens
+    ///
+    /// Example: sidetone call --caller zh-bill  (--list names the callers)
+    Call(call::CallArgs),
+    /// Measure the engine under load
+    Bench {
+        #[command(subcommand)]
+        what: BenchWhat,
+    },
     /// Transcribe WAV files with the configured recognizer
     ///
     /// Example: sidetone transcribe --lang zh call.wav
@@ -62,6 +73,14 @@ pub enum Command {
         #[command(subcommand)]
         action: UserAction,
     },
+}
+
+#[derive(Subcommand)]
+pub enum BenchWhat {
+    /// Recorded callers at the same time: what each waited for, and the processor's share of a call
+    ///
+    /// Example: sidetone bench call --calls 1,2,4 --seconds 60
+    Call(bench::BenchArgs),
 }
 
 #[derive(Subcommand)]
@@ -118,8 +137,8 @@ impl From<Tongue> for Lang {
 }
 
 /// Runs one command to its end.
-pub fn run(config: Option<&Path>, command: Command) -> anyhow::Result<()> {
-    let config = Config::load(config)?;
+pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
     log(matches!(command, Command::Serve));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -127,6 +146,10 @@ pub fn run(config: Option<&Path>, command: Command) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command {
             Command::Serve => startup::serve(startup::open(config).await?).await,
+            Command::Call(args) => call::run(&config, args).await,
+            Command::Bench {
+                what: BenchWhat::Call(args),
+            } => bench::run(&config, file, args).await,
             Command::Transcribe { lang, files } => {
                 transcribe::run(&config, lang.into(), &files).await
             }
