@@ -106,7 +106,7 @@ impl ContentHouse {
     pub fn load(config: &Config, embedder: Arc<dyn Embedder>) -> Result<Self, Vec<ContentError>> {
         let (prompts, knowledge) = (config.paths.prompts.clone(), config.paths.knowledge.clone());
         let mut errors = Vec::new();
-        let flows = take(load_flows(&prompts), &mut errors);
+        let flows = take(load_flows(&prompts, &knowledge), &mut errors);
         let intents = take(load_intents(&knowledge, &embedder), &mut errors);
         let rules = take(load_rules(&knowledge), &mut errors);
         let mood = take(load_mood(&knowledge), &mut errors);
@@ -168,7 +168,8 @@ impl ContentHouse {
         };
         match part {
             Part::Flows => {
-                next.flows = take(load_flows(&self.prompts), &mut errors).unwrap_or(next.flows);
+                next.flows = take(load_flows(&self.prompts, &self.knowledge), &mut errors)
+                    .unwrap_or(next.flows);
             }
             Part::Intents => {
                 let loaded = load_intents(&self.knowledge, &self.embedder);
@@ -176,6 +177,9 @@ impl ContentHouse {
                     next.classifier = classifier;
                     next.intents = intents;
                 }
+                // The flow book knows where each intent leads.
+                let flows = take(load_flows(&self.prompts, &self.knowledge), &mut errors);
+                next.flows = flows.unwrap_or(next.flows);
             }
             Part::Rules => {
                 next.rules = take(load_rules(&self.knowledge), &mut errors).unwrap_or(next.rules);
@@ -202,10 +206,12 @@ fn take<T>(loaded: Result<T, Vec<ContentError>>, errors: &mut Vec<ContentError>)
     loaded.map_err(|found| errors.extend(found)).ok()
 }
 
-/// Reads every TOML file below `prompts/` and makes the flow book of them.
-pub fn load_flows(prompts: &Path) -> Result<Arc<FlowBook>, Vec<ContentError>> {
+/// Makes the flow book of every TOML file below `prompts/`, and of the intents' files, which say
+/// which flow or article each wish leads to.
+pub fn load_flows(prompts: &Path, knowledge: &Path) -> Result<Arc<FlowBook>, Vec<ContentError>> {
     let mut files = Vec::new();
     read_all(prompts, "toml", &mut files)?;
+    read_all(&knowledge.join("intents"), "toml", &mut files)?;
     FlowBook::parse(&files).map(Arc::new)
 }
 

@@ -75,6 +75,7 @@ impl Dispatch {
             pages: BTreeMap::new(),
             legs: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            wrapping: BTreeMap::new(),
             deadline: None,
         };
         task.publish();
@@ -122,6 +123,8 @@ struct Router {
     pages: BTreeMap<AgentId, u32>,
     /// Legs of acceptances that are being decided.
     legs: BTreeMap<(AgentId, CallId), (Box<LegHandle>, oneshot::Sender<bool>)>,
+    /// Calls in wrap-up.
+    wrapping: BTreeMap<AgentId, CallId>,
     /// Since when each call waits, and where.
     waiting: BTreeMap<CallId, (QueueId, AcdTime)>,
     deadline: Option<AcdTime>,
@@ -256,6 +259,7 @@ impl Router {
                 call,
                 since,
             } => {
+                self.end_wrap_up(&agent, state, call.as_ref()).await;
                 let since_ms = self.clock.wall_of(since);
                 let message = LiveMessage::AgentState {
                     agent: agent.clone(),
@@ -287,6 +291,26 @@ impl Router {
         self.hub.follow(agent.clone(), call);
         let joined = handle.send(CallMessage::AgentLeg { agent, leg }).await;
         let _ = done.send(joined);
+    }
+
+    /// The router ends a wrap-up that takes too long; the call hears of it as if the agent had
+    /// clicked, or its journal would stay open.
+    async fn end_wrap_up(&mut self, agent: &AgentId, state: AgentState, call: Option<&CallId>) {
+        if let (AgentState::WrapUp, Some(call)) = (state, call) {
+            self.wrapping.insert(agent.clone(), call.clone());
+        } else if let Some(call) = self.wrapping.remove(agent) {
+            let action = AgentAction::WrapUp {
+                disposition: "timed_out".to_owned(),
+            };
+            self.tell(
+                &call,
+                CallInput::Click {
+                    by: agent.clone(),
+                    action,
+                },
+            )
+            .await;
+        }
     }
 
     async fn tell(&self, call: &CallId, input: CallInput) {

@@ -79,6 +79,17 @@ impl House {
         }
     }
 
+    /// Whether any queue is open now.
+    pub fn open_now(&self) -> bool {
+        let router = sidetone_acd::Acd::new(self.config.acd.clone());
+        let now = self.clock.minute_of_week();
+        self.config
+            .acd
+            .queues
+            .iter()
+            .any(|queue| router.is_open(&queue.id, now))
+    }
+
     /// The Y of the service level X/Y that the pages show: the first queue's.
     pub fn target_s(&self) -> u32 {
         self.config

@@ -170,8 +170,11 @@ fn check_article(house: &House, path: &Path, text: &str) -> Vec<ContentError> {
 /// A flow is right only together with all others, so the whole book is made with the new text.
 fn check_flows(house: &House, name: &str, text: &str) -> Vec<ContentError> {
     let mut files = Vec::new();
-    if let Err(errors) = content::read_all(&house.config.paths.prompts, "toml", &mut files) {
-        return errors;
+    let intents = house.config.paths.knowledge.join("intents");
+    for folder in [&house.config.paths.prompts, &intents] {
+        if let Err(errors) = content::read_all(folder, "toml", &mut files) {
+            return errors;
+        }
     }
     files.retain(|(path, _)| path != name);
     files.push((name.to_owned(), text.to_owned()));

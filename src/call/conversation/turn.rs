@@ -8,6 +8,9 @@ use crate::slots;
 use serde_json::Value as Json;
 use sidetone_types::*;
 
+/// The intent of those who ask for a person, as `knowledge/intents/` names it.
+const PERSON_WISH: &str = "agent-request";
+
 impl Call {
     /// Deals with what was heard as soon as the caller is done and nothing unstoppable plays.
     pub(super) fn deal_with_turn(&mut self) {
@@ -71,7 +74,19 @@ impl Call {
             return false;
         }
         match command {
-            Command::Person => self.seek_person("asked"),
+            Command::Person => {
+                // The rule is surer than any classifier, and the reports count the wish.
+                let intent = IntentId::new(PERSON_WISH);
+                self.emit(EventKind::IntentFound {
+                    utterance: turn.utterance,
+                    best: IntentScore {
+                        intent,
+                        score: 1000,
+                    },
+                    others: Vec::new(),
+                });
+                self.seek_person("asked");
+            }
             Command::Repeat => {
                 if self.question.is_empty() {
                     return false;

@@ -4,6 +4,7 @@
 use super::CallMessage;
 use super::task::CallTask;
 use crate::content::Content;
+use sidetone_acd::AcdInput;
 use sidetone_assist::cards::{CardPolicy, Cards};
 use sidetone_assist::compliance::Check;
 use sidetone_assist::summary;
@@ -59,7 +60,17 @@ impl CallTask {
                 }
             }
             EventKind::LanguageChanged { lang } => self.lang = *lang,
-            EventKind::WrapUpStarted { .. } | EventKind::CallEnded { .. } => self.summarize(),
+            EventKind::WrapUpEnded { agent, .. } => {
+                self.dispatch(AcdInput::WrapUpDone {
+                    agent: agent.clone(),
+                });
+            }
+            EventKind::WrapUpStarted { agent } => {
+                let (agent, call) = (agent.clone(), self.handle.call.clone());
+                self.dispatch(AcdInput::CallFinished { agent, call });
+                self.summarize();
+            }
+            EventKind::CallEnded { .. } => self.summarize(),
             _ => {}
         }
     }

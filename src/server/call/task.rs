@@ -108,7 +108,7 @@ impl CallTask {
             customer: handle.caller.brief(),
             content: content.flows.digest().to_owned(),
             speech: place.is_some(),
-            open: true,
+            open: house.open_now(),
         };
         let recording = house
             .config
@@ -195,7 +195,10 @@ impl CallTask {
         self.draining = true;
         while let Some(input) = self.inputs.pop_front() {
             let now = self.now();
-            self.journal.input(now, &input);
+            match self.without_keyed_number(&input) {
+                Some(masked) => self.journal.input(now, &masked),
+                None => self.journal.input(now, &input),
+            }
             self.machine.handle(now, input);
             self.deadline = None;
             while let Some(output) = self.machine.poll() {
@@ -211,6 +214,23 @@ impl CallTask {
             }
         }
         self.draining = false;
+    }
+
+    /// A phone number that is keyed goes to the safe; the journal keeps that keys were pressed, and
+    /// not which.
+    fn without_keyed_number(&self, input: &CallInput) -> Option<CallInput> {
+        match input {
+            CallInput::Key {
+                leg: LegId::CALLER,
+                key,
+            } if key.is_ascii_digit() && *self.machine.expect() == Expect::PhoneNumber => {
+                Some(CallInput::Key {
+                    leg: LegId::CALLER,
+                    key: '5',
+                })
+            }
+            _ => None,
+        }
     }
 
     /// A fact found beside the state machine goes through it, so that a replay has it too.

@@ -23,7 +23,8 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     for error in &errors {
         eprintln!("{error}");
     }
-    let flows = load_flows(&config.paths.prompts).map_or(0, |book| book.flows().count());
+    let flows = load_flows(&config.paths.prompts, &config.paths.knowledge)
+        .map_or(0, |book| book.flows().count());
     println!("{flows} flows, {} passages", knowledge.passages());
     let manifest = Manifest::load(&config.paths.models)?;
     let mut broken = 0;

@@ -15,7 +15,7 @@ pub fn run(config: &Config, call: Option<&str>, all: bool) -> anyhow::Result<()>
         None if all => journal::all_calls(&root)?,
         None => bail!("name a call, or say --all"),
     };
-    let flows = load_flows(&config.paths.prompts).map_err(|errors| {
+    let flows = load_flows(&config.paths.prompts, &config.paths.knowledge).map_err(|errors| {
         anyhow!(
             "{}",
             errors

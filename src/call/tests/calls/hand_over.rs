@@ -27,6 +27,7 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
             12.40 caller said "我要转人工"
+            12.40 intent agent-request 1000
             12.40 queue service priority 2 because asked
             12.40 → enqueue service tier "vip" zh intent -
             12.45 say to-person: 好的，正在为您转接人工客服。
@@ -78,6 +79,7 @@ fn the_caller_gives_up() {
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
             8.88 caller said "representative"
+            8.88 intent agent-request 1000
             8.88 queue service priority 0 because asked
             8.88 → enqueue service tier "" en intent -
             8.93 say to-person: Of course. I'll put you through to a person.
@@ -114,6 +116,7 @@ fn the_caller_hangs_up_on_the_agent() {
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
             9.16 caller said "agent please"
+            9.16 intent agent-request 1000
             9.16 queue service priority 0 because asked
             9.16 → enqueue service tier "" en intent -
             9.21 say to-person: Of course. I'll put you through to a person.
@@ -148,6 +151,7 @@ fn nobody_declares_the_wrap_up_over() {
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
             8.88 caller said "agent"
+            8.88 intent agent-request 1000
             8.88 queue service priority 0 because asked
             8.88 → enqueue service tier "" en intent -
             8.93 say to-person: Of course. I'll put you through to a person.
@@ -183,6 +187,7 @@ fn an_offer_is_declined() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
             10.42 caller said "人工"
+            10.42 intent agent-request 1000
             10.42 queue service priority 0 because asked
             10.42 → enqueue service tier "" zh intent -
             10.47 say to-person: 好的，正在为您转接人工客服。
@@ -214,6 +219,7 @@ fn an_acceptance_that_comes_too_late() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
             10.42 caller said "人工"
+            10.42 intent agent-request 1000
             10.42 queue service priority 0 because asked
             10.42 → enqueue service tier "" zh intent -
             10.47 say to-person: 好的，正在为您转接人工客服。
@@ -247,6 +253,7 @@ fn the_agents_line_breaks() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
             10.42 caller said "人工"
+            10.42 intent agent-request 1000
             10.42 queue service priority 0 because asked
             10.42 → enqueue service tier "" zh intent -
             10.47 say to-person: 好的，正在为您转接人工客服。
@@ -287,6 +294,7 @@ fn the_queue_refuses() {
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
             8.88 caller said "agent"
+            8.88 intent agent-request 1000
             8.88 queue service priority 0 because asked
             8.88 → enqueue service tier "" en intent -
             8.93 say to-person: Of course. I'll put you through to a person.
@@ -391,6 +399,7 @@ fn the_engine_goes_down() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
             10.42 caller said "人工"
+            10.42 intent agent-request 1000
             10.42 queue service priority 0 because asked
             10.42 → enqueue service tier "" zh intent -
             10.47 say to-person: 好的，正在为您转接人工客服。

@@ -334,6 +334,7 @@ fn a_dead_synthesizer_does_not_hold_the_call() {
             20.47 barge-in
             20.49 stopped after "不好意思，我"
             21.08 caller said "转人工"
+            21.08 intent agent-request 1000
             21.08 queue service priority 0 because asked
             21.08 → enqueue service tier "" zh intent -
             21.13 say to-person: 好的，正在为您转接人工客服。

@@ -459,6 +459,7 @@ fn out_of_hours_a_message_is_taken() {
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
             10.58 caller said "转人工"
+            10.58 intent agent-request 1000
             10.63 say closed: 现在不是人工服务时间，人工客服每天九点到二十一点。
             15.18 say offer-message: 需要我帮您记下问题，让同事给您回电吗？
             22.82 caller said "好的"

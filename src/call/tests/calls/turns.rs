@@ -99,15 +99,16 @@ fn agent_over_a_prompt_stops_it_at_once() {
         9.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              6.43 barge-in
-              6.45 stopped after "How can I help you"
-              6.88 caller said "agent"
-              6.88 queue service priority 0 because asked
-              6.88 → enqueue service tier "" en intent -
-              6.93 say to-person: Of course. I'll put you through to a person.
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            6.43 barge-in
+            6.45 stopped after "How can I help you"
+            6.88 caller said "agent"
+            6.88 intent agent-request 1000
+            6.88 queue service priority 0 because asked
+            6.88 → enqueue service tier "" en intent -
+            6.93 say to-person: Of course. I'll put you through to a person.
         "#]],
     );
 }
