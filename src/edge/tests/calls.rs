@@ -4,7 +4,7 @@ use sidetone_media::level_dbov;
 use std::time::Duration;
 use tokio::sync::{Mutex, oneshot};
 
-/// Counting descriptors and measuring delays needs the machine for itself.
+/// Counting descriptors and measuring delays needs the process for itself: one test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,6 +95,7 @@ async fn sound_needs_less_than_150_ms_from_end_to_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_arrive_once_and_in_order_both_ways() {
+    let _alone = ALONE.lock().await;
     let mut call = connected().await;
     for key in "12#A".chars() {
         assert!(call.caller.control.send_key(key));
@@ -130,6 +131,7 @@ async fn keys_arrive_once_and_in_order_both_ways() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_close_here_is_noticed_there_whichever_way_it_comes() {
+    let _alone = ALONE.lock().await;
     let mut call = connected().await;
     call.callee.close();
     assert_eq!(closed(&mut call.caller).await, CloseReason::FarEnd);
@@ -146,6 +148,7 @@ async fn a_close_here_is_noticed_there_whichever_way_it_comes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quality_is_reported_with_a_round_trip() {
+    let _alone = ALONE.lock().await;
     let mut call = connected().await;
     let (_keep, begins) = oneshot::channel();
     let out = std::mem::replace(
@@ -172,6 +175,7 @@ async fn quality_is_reported_with_a_round_trip() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_payload_numbers_are_kept_to() {
+    let _alone = ALONE.lock().await;
     let edge = WebRtcEdge::new(WebRtcConfig::default());
     // The caller sends with the numbers of the answer, so only the offer needs to change.
     let renumber = |offer: String| {
@@ -320,6 +324,7 @@ async fn bad_offers_are_refused_and_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ports_keep_to_their_range_and_running_out_is_said() {
+    let _alone = ALONE.lock().await;
     let range = 41_000..=41_001;
     let edge = WebRtcEdge::new(WebRtcConfig {
         udp_ports: Some(range.clone()),
