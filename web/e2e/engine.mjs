@@ -1,7 +1,8 @@
-// Starts the engine on a free port with a data folder of its own, and makes the callers' WAV files.
+// Starts the engine on a free port with a data folder and copies of the content of its own, and makes
+// the callers' WAV files.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -28,11 +29,13 @@ export async function startEngine() {
   const port = await freePort();
   const config = join(folder, 'sidetone.toml');
   const example = readFileSync(join(root, 'sidetone.example.toml'), 'utf8');
-  writeFileSync(
-    config,
-    example.replace('127.0.0.1:8080', `127.0.0.1:${port}`).replace('data = "data"', `data = "${folder}/data"`),
-  );
-  const url = `http://127.0.0.1:${port}`;
+  let text = example.replace('127.0.0.1:8080', `127.0.0.1:${port}`).replace('data = "data"', `data = "${folder}/data"`);
+  for (const content of ['knowledge', 'prompts']) {
+    cpSync(join(root, content), join(folder, content), { recursive: true });
+    text = text.replace(`${content} = "${content}"`, `${content} = "${folder}/${content}"`);
+  }
+  writeFileSync(config, text);
+  const url = `http://localhost:${port}`;
   let log = '';
   let child;
   const start = async () => {
@@ -79,6 +82,11 @@ export async function until(what, limit_ms, check, watch = () => {}) {
     if (Date.now() > end) throw new Error(`waited ${limit_ms} ms in vain for ${what}`);
     await new Promise((done) => setTimeout(done, 100));
   }
+}
+
+/** Throws `what` unless it holds. */
+export function check(holds, what) {
+  if (!holds) throw new Error(what);
 }
 
 /** Runs a command of the binary and gives what it prints. */

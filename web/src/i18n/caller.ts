@@ -8,7 +8,6 @@ export const caller = {
   },
   'caller.button': { zh: '打电话给我们', en: 'Call us' },
   'caller.button.hint': { zh: '用浏览器的麦克风，不用安装任何东西', en: 'Uses your browser\'s microphone. Nothing to install.' },
-  'caller.hours': { zh: '人工服务时间', en: 'People are here' },
   'caller.privacy': {
     zh: '通话会录音，只保存在本公司的机器上。',
     en: 'Calls are recorded and stay on the company\'s own machines.',

@@ -67,6 +67,7 @@ export const common = {
   'state.busy': { zh: '通话中', en: 'On a call' },
   'state.wrap_up': { zh: '整理', en: 'Wrap-up' },
   'state.break': { zh: '小休', en: 'Break' },
+  'skill.aftersales': { zh: '售后', en: 'after-sales' },
   'state.offline': { zh: '离线', en: 'Offline' },
 
   'call.assistant': { zh: '与助手通话', en: 'With the assistant' },
@@ -146,8 +147,8 @@ export const common = {
   'login.demo': { zh: '演示账号', en: 'Demo log-ins' },
   'login.demo.hint': { zh: '点一个，自动填好并登录。', en: 'Pick one: it is filled in and logged in.' },
   'login.about': {
-    zh: '坐席、班长、质检与内容人员从这里进入。来电的客户不需要登录。',
-    en: 'For agents, supervisors, quality and content staff. Callers need no log-in.',
+    zh: '{company}的坐席、班长、质检与内容人员从这里进入。来电的客户不需要登录。',
+    en: 'For agents, supervisors, quality and content staff of {company}. Callers need no log-in.',
   },
 
   'notfound.title': { zh: '没有这个页面', en: 'There is no such page' },
