@@ -17,6 +17,7 @@ use notify::{RecursiveMode, Watcher as _};
 use sidetone_assist::view::CallView;
 use sidetone_call::CallPolicy;
 use sidetone_edge::{WebRtcConfig, WebRtcEdge};
+use sidetone_inference::synth::Say;
 use sidetone_records::journal::{self, JournalWriter, Unfinished};
 use sidetone_records::store::Store;
 use sidetone_records::vault::{Keys, Vault};
@@ -210,6 +211,7 @@ pub async fn serve(house: Arc<House>) -> anyhow::Result<()> {
         )
     })?;
     let _watcher = watch_content(&house)?;
+    tokio::spawn(warm_voice(house.clone()));
     tokio::spawn(post_wallboard(house.clone()));
     tokio::spawn(expire_logins(house.clone()));
     println!(
@@ -273,6 +275,27 @@ async fn drain(house: Arc<House>) {
         tokio::time::sleep(Duration::from_secs(2)).await;
         std::process::exit(0);
     });
+}
+
+/// Makes the prompts that are always the same before somebody waits for them.
+async fn warm_voice(house: Arc<House>) {
+    // The first music computes its tune.
+    let _ = tokio::task::spawn_blocking(sidetone_media::tones::HoldMusic::new).await;
+    let Some(voice) = &house.models.voice else {
+        return;
+    };
+    for (key, lang, text) in house.content.snapshot().flows.fixed_texts() {
+        let say = Say {
+            key: Some(key),
+            text,
+            lang,
+            personal: false,
+        };
+        if let Err(error) = voice.say(&say).await {
+            tracing::warn!(%error, "prompts could not be made in advance");
+            return;
+        }
+    }
 }
 
 async fn post_wallboard(house: Arc<House>) {

@@ -43,9 +43,29 @@ pub fn start(house: &Arc<House>, new: NewCall) -> Result<Arc<CallHandle>, Box<Ne
         return Err(Box::new(new));
     }
     metrics::counter!("sidetone_calls_total", "wire" => wire_word(new.leg.wire)).increment(1);
-    let task = CallTask::new(house.clone(), handle.clone(), new);
-    tokio::spawn(task.run(inbox));
+    tokio::spawn(answer(house.clone(), handle.clone(), new, inbox));
     Ok(handle)
+}
+
+/// The call begins when sound can flow: a greeting before that would be lost.
+async fn answer(
+    house: Arc<House>,
+    handle: Arc<CallHandle>,
+    mut new: NewCall,
+    inbox: mpsc::Receiver<CallMessage>,
+) {
+    loop {
+        match new.leg.signals.recv().await {
+            Some(LegSignal::Connected) => break,
+            Some(LegSignal::Closed { .. }) | None => {
+                tracing::info!(call = %handle.call, "a call never came through");
+                house.calls.remove(&handle.call);
+                return;
+            }
+            Some(_) => {}
+        }
+    }
+    CallTask::new(house, handle, new).run(inbox).await;
 }
 
 fn wire_word(wire: Wire) -> &'static str {
