@@ -49,6 +49,7 @@ export async function startEngine() {
     return Date.now() - began;
   };
   await start();
+  process.once('exit', () => child.kill('SIGKILL'));
   return {
     url,
     folder,

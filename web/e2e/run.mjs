@@ -16,6 +16,7 @@ mkdirSync(join(out, 'pages'), { recursive: true });
 const wanted = process.argv.slice(2);
 for (const name of wanted) if (!SCENARIOS.includes(name)) throw new Error(`no scenario “${name}”; there are ${SCENARIOS.join(', ')}`);
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const engine = await startEngine();
 let browsers = [];
 const people = new Map();

@@ -63,5 +63,5 @@ async function brokenFlow(page, url, flow) {
   await page.locator('.edit .problem').waitFor({ timeout: 3000 });
   check((await page.locator('.gutter .bad').innerText()) === String(problem.line), 'the editor does not mark the line');
   check(readFileSync(flow, 'utf8') === good, 'the broken flow was saved');
-  return `${problem.title} (line ${problem.line})`;
+  return `${problem.detail} (line ${problem.line})`;
 }
