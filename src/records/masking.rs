@@ -17,7 +17,7 @@ mod scan;
 
 pub use judge::{Kind, luhn};
 
-use judge::{Context, ENDING_DIGITS, ORDER_DIGITS, Verdict, judge};
+use judge::{Context, ENDING_DIGITS, ORDER_DIGITS, Verdict, are_answers, judge};
 use regex::Regex;
 use scan::{Digit, Run, Scan, X, scan};
 use sidetone_types::{CallTime, Heard, Lang, LegId, Masked, Span, Word};
@@ -192,8 +192,33 @@ fn find_after(carry: &Carry, text: &str, lang: Lang, partial: bool) -> (Vec<Find
         }
         found.extend(verdicts.iter().map(|v| finding(run, v)));
     }
+    if found.is_empty() {
+        found.extend(scattered(text, &scan, lang));
+    }
     let next = carry_on(carry, &scan);
     (in_order(found), next)
+}
+
+/// A card or identity number that is told in parts with words between ("the first four are …, then
+/// …"): no part is long, all of them together are.
+fn scattered(text: &str, scan: &Scan, lang: Lang) -> Vec<Finding> {
+    static CUE: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"(?i)卡号|银行卡|信用卡|储蓄卡|身份证|证件|\bcard\b|\bid number\b|\bidentity\b")
+    });
+    let long: Vec<&Run> = scan.runs.iter().filter(|r| r.digits.len() >= 3).collect();
+    let digits: usize = long.iter().map(|r| r.digits.len()).sum();
+    let harmless =
+        |run: &&Run| context(text, run, lang).harmless_cue || run.digits.len() == ORDER_DIGITS;
+    if digits < 13 || long.len() < 2 || !CUE.is_match(text) || long.iter().any(harmless) {
+        return Vec::new();
+    }
+    let whole = |run: &Run| Verdict {
+        range: 0..run.digits.len(),
+        kind: Kind::Digits,
+    };
+    long.into_iter()
+        .map(|run| finding(run, &whole(run)))
+        .collect()
 }
 
 /// Judges the digits of this turn together with those of the turns before.
@@ -275,9 +300,12 @@ fn unfinished(run: &Run, partial: bool) -> bool {
     if count <= ENDING_DIGITS || run.prefixed {
         return false;
     }
+    let values: Vec<u8> = run.digits.iter().map(|d| d.value).collect();
     if count == ORDER_DIGITS {
-        let values: Vec<u8> = run.digits.iter().map(|d| d.value).collect();
         return partial && !luhn(&values);
+    }
+    if are_answers(&values, &run.groups()) {
+        return false;
     }
     let mobile = run.digits[0].value == 1 && run.digits[1].value >= 3 && count >= 7;
     let in_pieces =
@@ -392,12 +420,12 @@ fn emails(text: &str) -> Vec<Finding> {
     });
     static SPOKEN: LazyLock<Regex> = LazyLock::new(|| {
         regex(concat!(
-            r"(?i)(?:\b[a-z0-9]+(?:\s*(?:\bdot\b|\bunderscore\b|\bdash\b|\bhyphen\b|点|下划线|杠|[._\-])\s*|\s+))??",
-            r"(?:\b[a-z0-9]\s+)*(?:[a-z0-9._\-]+(?:\s*(?:\bdot\b|\bunderscore\b|\bdash\b|点|下划线|杠)\s*[a-z0-9]+)*",
+            r"(?i)(?:(?-u:\b)[a-z0-9]+(?:\s*(?:(?-u:\b)dot(?-u:\b)|(?-u:\b)underscore(?-u:\b)|(?-u:\b)dash(?-u:\b)|(?-u:\b)hyphen(?-u:\b)|点|下划线|杠|[._\-])\s*|\s+))??",
+            r"(?:(?-u:\b)[a-z0-9]\s+)*(?:[a-z0-9._\-]+(?:\s*(?:(?-u:\b)dot(?-u:\b)|(?-u:\b)underscore(?-u:\b)|(?-u:\b)dash(?-u:\b)|点|下划线|杠)\s*[a-z0-9]+)*",
             r"|[零〇一二三四五六七八九幺两a-z0-9\s]+)\s*",
-            r"(?:\bat\b|@|＠|艾特|圈\s?a|圈)\s*",
-            r"[a-z0-9一二三四五六七八九零幺\-]+(?:\s*(?:\bdot\b|点|\.)\s*[a-z0-9]+)*",
-            r"\s*(?:\bdot\b|点|\.)\s*(?:com|cn|net|org|edu|gov|io|co|uk|de|info|me|hk|tw)\b"
+            r"(?:(?-u:\b)at(?-u:\b)|@|＠|艾特|圈\s?a|圈)\s*",
+            r"[a-z0-9一二三四五六七八九零幺\-]+(?:\s*(?:(?-u:\b)dot(?-u:\b)|点|\.)\s*[a-z0-9]+)*",
+            r"\s*(?:(?-u:\b)dot(?-u:\b)|点|\.)\s*(?:com|cn|net|org|edu|gov|io|co|uk|de|info|me|hk|tw)(?-u:\b)"
         ))
     });
     let hits = WRITTEN.find_iter(text).chain(SPOKEN.find_iter(text));

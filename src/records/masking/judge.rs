@@ -57,15 +57,17 @@ pub fn judge(run: &Run, context: Context) -> Vec<Verdict> {
     let rules: [(Kind, Fit, Test); 9] = [
         (Kind::Id, Fit::Anywhere, |v, r| is_id(&v.values[r])),
         (Kind::Card, Fit::Groups, |v, r| {
-            is_card(&v.values[r.clone()]) && !v.order_numbers(&r)
+            is_card(&v.values[r.clone()]) && !v.answers(&r)
         }),
-        (Kind::Phone, Fit::Groups, |v, r| v.is_phone(&r)),
         (Kind::Id, Fit::Groups, |v, r| is_id_shape(&v.values[r])),
         (Kind::Card, Fit::Groups, |v, r| v.is_card_shape(&r)),
+        (Kind::Phone, Fit::Groups, |v, r| v.is_phone(&r)),
         (Kind::Card, Fit::Spoken, |v, r| {
-            is_card(&v.values[r.clone()]) && !v.order_numbers(&r)
+            is_card(&v.values[r.clone()]) && !v.answers(&v.around(&r))
         }),
-        (Kind::Phone, Fit::Spoken, |v, r| v.is_phone(&r)),
+        (Kind::Phone, Fit::Spoken, |v, r| {
+            is_mobile(&v.values[r.clone()]) && !v.answers(&v.around(&r))
+        }),
         (Kind::Phone, Fit::Whole, |v, r| v.is_likely_phone(&r)),
         (Kind::Digits, Fit::Whole, |v, r| v.is_too_long(&r)),
     ];
@@ -184,12 +186,21 @@ impl View {
         out
     }
 
-    /// Two order numbers said after each other; both carry a check digit, so together they always
-    /// pass for a card's.
-    fn order_numbers(&self, range: &Range<usize>) -> bool {
-        range.len() == 2 * ORDER_DIGITS
-            && self.group_lengths(range) == [ORDER_DIGITS; 2]
-            && luhn(&self.values[range.start..range.start + ORDER_DIGITS])
+    /// The whole groups that a range lies in.
+    fn around(&self, range: &Range<usize>) -> Range<usize> {
+        let mut start = range.start;
+        while !self.starts[start] {
+            start -= 1;
+        }
+        let mut end = range.end;
+        while !self.starts[end] {
+            end += 1;
+        }
+        start..end
+    }
+
+    fn answers(&self, range: &Range<usize>) -> bool {
+        are_answers(&self.values[range.clone()], &self.group_lengths(range))
     }
 
     fn is_phone(&self, range: &Range<usize>) -> bool {
@@ -202,7 +213,7 @@ impl View {
         }
         let local = self.context.phone_cue || self.group_lengths(range) == [3, 4];
         match digits.len() {
-            10 if self.context.english => is_nanp(digits),
+            10 if self.context.english => is_nanp(digits) && !self.prefixed,
             11 if digits[0] == 1 => is_nanp(&digits[1..]),
             7 => {
                 self.context.english && local && digits[0] >= 2 && range.len() == self.values.len()
@@ -226,7 +237,7 @@ impl View {
 
     /// Sixteen digits in fours, or the length and first digits of an issuer, without the check.
     fn is_card_shape(&self, range: &Range<usize>) -> bool {
-        if self.prefixed || self.context.harmless_cue || self.order_numbers(range) {
+        if self.prefixed || self.context.harmless_cue || self.answers(range) {
             return false;
         }
         let digits = &self.values[range.clone()];
@@ -239,13 +250,10 @@ impl View {
     }
 
     fn is_too_long(&self, range: &Range<usize>) -> bool {
-        let groups = self.group_lengths(range);
-        // Order numbers and card endings, said one after the other.
-        let complete = groups.first() == Some(&ORDER_DIGITS)
-            && groups
-                .iter()
-                .all(|g| [ORDER_DIGITS, ENDING_DIGITS].contains(g));
-        range.len() > ORDER_DIGITS && !complete && !self.prefixed && !self.context.harmless_cue
+        range.len() > ORDER_DIGITS
+            && !self.answers(range)
+            && !self.prefixed
+            && !self.context.harmless_cue
     }
 }
 
@@ -265,6 +273,17 @@ fn free_segments(len: usize, found: &[Verdict]) -> Vec<Range<usize>> {
         out.push(from..len);
     }
     out
+}
+
+/// Order numbers and card endings, said one after the other. Order numbers carry a check digit, so
+/// two of them together always pass for a card's.
+pub fn are_answers(values: &[u8], groups: &[usize]) -> bool {
+    groups.len() > 1
+        && groups[0] == ORDER_DIGITS
+        && groups
+            .iter()
+            .all(|g| [ORDER_DIGITS, ENDING_DIGITS].contains(g))
+        && luhn(&values[..ORDER_DIGITS])
 }
 
 /// ISO/IEC 7812-1 check.
@@ -344,11 +363,9 @@ fn is_landline(digits: &[u8]) -> bool {
     }
 }
 
-/// Ten digits of the North American plan, toll-free ones excepted: those are nobody's secret.
+/// Ten digits of the North American plan.
 fn is_nanp(digits: &[u8]) -> bool {
-    let toll_free = matches!(digits, [8, 0, 0, ..])
-        || digits[0] == 8 && digits[1] == digits[2] && digits[1] >= 3;
-    digits.len() == 10 && digits[0] >= 2 && digits[3] >= 2 && !digits.contains(&X) && !toll_free
+    digits.len() == 10 && digits[0] >= 2 && digits[3] >= 2 && !digits.contains(&X)
 }
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ enum Token {
     Tens(u8),
     /// "double" or "triple", "两个" or "三个": repeats the following digit.
     Repeat(usize),
+    /// "ones", "zeros": repeats itself as often as the number before says.
+    Plural(u8),
     /// "to", "for", "ate": a digit only between spoken digits.
     Maybe(u8),
     /// "hundred" and "thousand" after a digit: zeros.
@@ -132,6 +134,7 @@ impl<'t> Builder<'t> {
             Token::Repeat(times) if said_digit_at(pieces, at + 1).is_some() => {
                 self.repeat = Some((*times, piece.bytes.start));
             }
+            Token::Plural(value) => self.plural(*value, &piece.bytes),
             Token::Maybe(value) if between_spoken(pieces, at) => {
                 self.digits(&[*value], true, &piece.bytes);
             }
@@ -190,6 +193,18 @@ impl<'t> Builder<'t> {
                 });
             }
         }
+    }
+
+    /// "four ones": the four was taken as a digit and becomes a count.
+    fn plural(&mut self, value: u8, bytes: &Range<usize>) {
+        let times = match self.run.digits.last() {
+            Some(last) if last.spoken && last.value >= 2 => self.run.digits.pop(),
+            _ => None,
+        };
+        let (times, start) =
+            times.map_or((1, bytes.start), |d| (usize::from(d.value), d.bytes.start));
+        self.repeat = Some((times, start));
+        self.digits(&[value], true, bytes);
     }
 
     fn word(&mut self) {
@@ -326,6 +341,13 @@ fn english(word: &str) -> Token {
     const TENS: [&str; 8] = [
         "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
     ];
+    let singular = match word {
+        "sixes" => "six",
+        word => word.strip_suffix('s').unwrap_or(word),
+    };
+    if let Some(value) = ONES[..10].iter().position(|w| *w == singular && *w != word) {
+        return Token::Plural(value as u8);
+    }
     if let Some(value) = ONES.iter().position(|w| *w == word) {
         let value = value as u8;
         let values = if value < 10 {
@@ -354,15 +376,40 @@ fn english(word: &str) -> Token {
         "plus" => Token::Plus,
         "um" | "uh" | "er" | "erm" | "hmm" | "mm" | "hm" | "ah" | "and" | "then" | "dash"
         | "hyphen" | "space" | "dot" | "point" | "minus" | "okay" | "ok" | "yeah" | "yes"
-        | "next" => Token::Filler,
+        | "next" | "no" | "sorry" | "wait" | "i" | "mean" => Token::Filler,
         _ => Token::Word,
     }
 }
 
 fn chinese(rest: &str, c: char) -> Option<(Token, usize)> {
-    const FILLERS: [&str; 20] = [
-        "然后", "那个", "后面", "接着", "空格", "对对", "嗯", "呃", "额", "啊", "哦", "噢", "唔",
-        "杠", "是", "的", "哈", "再", "对", "横",
+    const FILLERS: [&str; 27] = [
+        "说错了",
+        "不对",
+        "不是",
+        "错了",
+        "最后",
+        "还有",
+        "接下来",
+        "然后",
+        "那个",
+        "后面",
+        "接着",
+        "空格",
+        "对对",
+        "嗯",
+        "呃",
+        "额",
+        "啊",
+        "哦",
+        "噢",
+        "唔",
+        "杠",
+        "是",
+        "的",
+        "哈",
+        "再",
+        "对",
+        "横",
     ];
     if let Some(value) = han_digit(c) {
         let len = c.len_utf8();

@@ -34,21 +34,24 @@ pub fn match_expression(query: &str) -> Option<String> {
 fn phrase(part: &str) -> Option<String> {
     let mut out = String::new();
     let mut goes_on = false;
-    for stretch in stretches(part) {
+    let stretches = stretches(part);
+    let count = stretches.len();
+    for (at, stretch) in stretches.into_iter().enumerate() {
         goes_on = match stretch {
             Stretch::Word(word) => {
                 push(&mut out, word.chars());
-                true
-            }
-            Stretch::Han(chars) if chars.len() == 1 => {
-                push(&mut out, chars.iter().copied());
                 true
             }
             Stretch::Han(chars) => {
                 for pair in chars.windows(2) {
                     push(&mut out, pair.iter().copied());
                 }
-                false
+                // What something else follows ends here, and in the text its last character stands
+                // alone once more.
+                if chars.len() == 1 || at + 1 < count {
+                    push(&mut out, chars.last().copied());
+                }
+                chars.len() == 1
             }
         };
     }
@@ -111,6 +114,7 @@ mod tests {
             match_expression("退款 2026年").unwrap(),
             "\"退款\" AND \"2026 年\"*"
         );
+        assert_eq!(match_expression("退款，订单").unwrap(), "\"退款 款 订单\"");
         assert_eq!(match_expression("物流延").unwrap(), "\"物流 流延\"");
         assert_eq!(
             match_expression("Late parc").unwrap(),

@@ -1,13 +1,14 @@
 //! The bytes of a recording: its head, and chunks that are sealed and opened.
 
 use super::keys::{Keys, WRAPPED_BYTES};
-use super::{CHUNK_SAMPLES, VaultError, read_error, write_error};
+use super::{CHUNK_SAMPLES, Side, VaultError, read_error, write_error};
+use crate::masking::silence;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sidetone_media::g711::{from_ulaw, to_ulaw};
-use sidetone_types::CallId;
+use sidetone_types::{CallId, CallTime, Span};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -272,6 +273,16 @@ impl ChunkHead {
 }
 
 impl Sound {
+    /// Zeroes what lies in the spans; `at` is the time of the first sample.
+    pub fn silence(&mut self, side: Side, at: CallTime, spans: &[Span]) {
+        if side != Side::Right {
+            silence(&mut self.left, at, spans);
+        }
+        if side != Side::Left {
+            silence(&mut self.right, at, spans);
+        }
+    }
+
     pub fn silent(samples: usize) -> Self {
         Self {
             left: vec![0; samples],

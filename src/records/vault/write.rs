@@ -3,7 +3,6 @@
 use super::chunk::{ChunkHead, FULL_CHUNK_BYTES, Head, Sound};
 use super::keys::Keys;
 use super::{CHUNK_SAMPLES, Recorded, Side, VaultError, find, new_path, unlock, write_error};
-use crate::masking::silence;
 use sidetone_types::{CallId, CallTime, Pcm, Span};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -188,6 +187,8 @@ struct Active {
     file: File,
     head: Head,
     next: u64,
+    /// Stretches to silence in seconds that are still to come.
+    silences: Vec<(Side, Span)>,
     shared: Arc<Shared>,
 }
 
@@ -242,6 +243,7 @@ impl Writer {
                     file,
                     head,
                     next: 0,
+                    silences: Vec::new(),
                     shared,
                 };
                 self.active.insert(id, active);
@@ -293,7 +295,11 @@ impl Writer {
     }
 
     fn silence(&mut self, call: &CallId, side: Side, spans: &[Span]) -> Result<(), VaultError> {
-        if let Some(active) = self.active.values().find(|a| a.call == *call) {
+        if let Some(active) = self.active.values_mut().find(|a| a.call == *call) {
+            // The end of a number is often in the second that is being filled just now.
+            let written = CallTime(active.next * 1_000_000);
+            let to_come = spans.iter().filter(|span| span.to > written);
+            active.silences.extend(to_come.map(|span| (side, *span)));
             return silence_chunks(
                 &active.file,
                 &active.path,
@@ -326,7 +332,19 @@ impl Active {
             revision: 0,
             last,
         };
-        let bytes = self.head.seal(index, head, sound);
+        let at = CallTime(index * 1_000_000);
+        let end = CallTime((index + 1) * 1_000_000);
+        let touched = self.silences.iter().any(|(_, span)| span.from < end);
+        let bytes = if touched {
+            let mut quiet = sound.clone();
+            for (side, span) in &self.silences {
+                quiet.silence(*side, at, &[*span]);
+            }
+            self.silences.retain(|(_, span)| span.to > end);
+            self.head.seal(index, head, &quiet)
+        } else {
+            self.head.seal(index, head, sound)
+        };
         let fail = |e: std::io::Error| write_error(&self.path, &e);
         self.file
             .write_all_at(&bytes, self.head.chunk_at(index))
@@ -360,13 +378,7 @@ fn silence_chunks(
         let Some((chunk, mut sound)) = head.open(file, path, index)? else {
             break;
         };
-        let at = CallTime(index * 1_000_000);
-        if side != Side::Right {
-            silence(&mut sound.left, at, spans);
-        }
-        if side != Side::Left {
-            silence(&mut sound.right, at, spans);
-        }
+        sound.silence(side, CallTime(index * 1_000_000), spans);
         let next = ChunkHead {
             revision: chunk.revision + 1,
             ..chunk
