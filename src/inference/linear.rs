@@ -25,7 +25,7 @@ impl Shuffle {
 }
 
 /// Weights, column by column: `weights[column * classes + class]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Linear {
     classes: usize,
     weights: Vec<f32>,
@@ -116,9 +116,27 @@ pub(crate) fn softmax(scores: &mut [f32]) {
 
 /// Two-class logistic regression over a few dense features, by Newton steps with a little ridge:
 /// the calibration on held-out folds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Vec<f64>", try_from = "Vec<f64>")]
 pub(crate) struct Platt<const N: usize> {
     weights: [f64; N],
+}
+
+impl<const N: usize> From<Platt<N>> for Vec<f64> {
+    fn from(platt: Platt<N>) -> Self {
+        platt.weights.to_vec()
+    }
+}
+
+impl<const N: usize> TryFrom<Vec<f64>> for Platt<N> {
+    type Error = String;
+    fn try_from(weights: Vec<f64>) -> Result<Self, String> {
+        let count = weights.len();
+        let weights = weights.try_into();
+        weights
+            .map(|weights| Self { weights })
+            .map_err(|_| format!("{count} weights, not {N}"))
+    }
 }
 
 impl<const N: usize> Platt<N> {
@@ -164,7 +182,7 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 /// Gaussian elimination with pivoting; the ridge keeps the matrix regular.
-fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
+pub(crate) fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for i in 0..N {
         let pivot = (i..N)
             .max_by(|&p, &q| a[p][i].abs().total_cmp(&a[q][i].abs()))
@@ -173,9 +191,11 @@ fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
         b.swap(i, pivot);
         for row in i + 1..N {
             let factor = a[row][i] / a[i][i];
-            for k in i..N {
-                a[row][k] -= factor * a[i][k];
-            }
+            let above = a[i];
+            a[row]
+                .iter_mut()
+                .zip(above)
+                .for_each(|(v, up)| *v -= factor * up);
             b[row] -= factor * b[i];
         }
     }

@@ -141,7 +141,8 @@ impl Model {
 fn join(words: &[String]) -> String {
     let mut out = String::new();
     for word in words {
-        if !out.is_empty() && !(word.starts_with(is_cjk) && out.ends_with(is_cjk)) {
+        let close = word.starts_with(is_cjk) && out.ends_with(is_cjk);
+        if !out.is_empty() && !close {
             out.push(' ');
         }
         out.push_str(word);

@@ -106,8 +106,9 @@ fn read_config(dir: &Path) -> Result<Config, InferenceError> {
     let config: Config = serde_json::from_str(&text)
         .map_err(|e| InferenceError::model(&path, e.to_string(), TODO))?;
     let heads = config.num_attention_heads;
-    let fits =
-        heads > 0 && config.hidden_size % heads == 0 && (1..=4096).contains(&config.hidden_size);
+    let fits = heads > 0
+        && config.hidden_size.is_multiple_of(heads)
+        && (1..=4096).contains(&config.hidden_size);
     if !fits || config.max_position_embeddings == 0 || config.num_hidden_layers > 48 {
         return Err(InferenceError::model(
             &path,

@@ -92,16 +92,53 @@ async fn hear(args: &[String]) {
 async fn hints(args: &[String]) {
     let espeak = Espeak::find().expect("espeak-ng");
     let mut clips = Vec::new();
-    let digits = [["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"], ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]];
+    let digits = [
+        ["零", "一", "二", "三", "四", "五", "六", "七", "八", "九"],
+        [
+            "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+        ],
+    ];
     for i in 0..8usize {
-        let number: Vec<usize> = (0..8).map(|k| (i * 7919 + k * k * 104_729 + k * 31) / 7 % 10).collect();
-        clips.push((Lang::Zh, number.iter().map(|d| digits[0][*d]).collect::<String>(), Hint::OrderNumber));
-        clips.push((Lang::En, number.iter().map(|d| digits[1][*d]).collect::<Vec<_>>().join(" "), Hint::OrderNumber));
+        let number: Vec<usize> = (0..8)
+            .map(|k| (i * 7919 + k * k * 104_729 + k * 31) / 7 % 10)
+            .collect();
+        clips.push((
+            Lang::Zh,
+            number.iter().map(|d| digits[0][*d]).collect::<String>(),
+            Hint::OrderNumber,
+        ));
+        clips.push((
+            Lang::En,
+            number
+                .iter()
+                .map(|d| digits[1][*d])
+                .collect::<Vec<_>>()
+                .join(" "),
+            Hint::OrderNumber,
+        ));
     }
-    clips.extend(["是的", "对", "不是", "不用", "好的", "没错"].map(|t| (Lang::Zh, t.to_owned(), Hint::YesNo)));
-    clips.extend(["yes", "yes please", "no", "no thanks", "correct", "that's right"].map(|t| (Lang::En, t.to_owned(), Hint::YesNo)));
+    clips.extend(
+        ["是的", "对", "不是", "不用", "好的", "没错"]
+            .map(|t| (Lang::Zh, t.to_owned(), Hint::YesNo)),
+    );
+    clips.extend(
+        [
+            "yes",
+            "yes please",
+            "no",
+            "no thanks",
+            "correct",
+            "that's right",
+        ]
+        .map(|t| (Lang::En, t.to_owned(), Hint::YesNo)),
+    );
     for penalty in [None, Some(0.0), Some(1.5), Some(3.0), Some(6.0)] {
-        let config = RecognizerConfig { workers: 1, reject_below: 0, hint_penalty: penalty.unwrap_or(0.0), ..Default::default() };
+        let config = RecognizerConfig {
+            workers: 1,
+            reject_below: 0,
+            hint_penalty: penalty.unwrap_or(0.0),
+            ..Default::default()
+        };
         let recognizer = Recognizer::load(Path::new(&args[0]), config).expect("the model");
         let place = recognizer.admit().expect("a place");
         let (mut wrong, mut all) = ([0; 4], [0; 4]);
@@ -115,7 +152,11 @@ async fn hints(args: &[String]) {
                     at: CallTime::ZERO,
                     lang: *lang,
                     stage: Stage::Final,
-                    hint: if penalty.is_some() { hint.clone() } else { Hint::Open },
+                    hint: if penalty.is_some() {
+                        hint.clone()
+                    } else {
+                        Hint::Open
+                    },
                 };
                 let heard = recognizer.transcribe(job).await.expect("an answer");
                 let part = usize::from(*lang == Lang::En) * 2 + usize::from(*hint == Hint::YesNo);
@@ -123,7 +164,10 @@ async fn hints(args: &[String]) {
                 all[part] += units(text).len();
             }
         }
-        println!("hint {penalty:?}: errors zh digits {}/{}, zh yes-no {}/{}, en digits {}/{}, en yes-no {}/{}", wrong[0], all[0], wrong[1], all[1], wrong[2], all[2], wrong[3], all[3]);
+        println!(
+            "hint {penalty:?}: errors zh digits {}/{}, zh yes-no {}/{}, en digits {}/{}, en yes-no {}/{}",
+            wrong[0], all[0], wrong[1], all[1], wrong[2], all[2], wrong[3], all[3]
+        );
     }
 }
 
@@ -332,7 +376,10 @@ fn intents(args: &[String]) {
         .filter(|e| !e.weak || std::env::var_os("NO_ARTICLES").is_none())
         .collect();
     let without = std::env::var_os("NO_ARTICLES").is_some();
-    let examples: Vec<_> = examples.into_iter().filter(|e| !(e.weak && without)).collect();
+    let examples: Vec<_> = examples
+        .into_iter()
+        .filter(|e| !(e.weak && without))
+        .collect();
     let began = Instant::now();
     let classifier = IntentClassifier::train(&examples, embedder, 1);
     println!(

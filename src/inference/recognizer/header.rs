@@ -217,7 +217,7 @@ impl Walk<'_> {
             }
             let (block, size) = type_size(kind)
                 .ok_or_else(|| self.bad(format!("tensor {count} is of unknown type {kind}")))?;
-            if elements % block != 0 {
+            if !elements.is_multiple_of(block) {
                 return Err(self.bad(format!(
                     "tensor {count} does not divide into blocks of {block}"
                 )));

@@ -133,11 +133,10 @@ fn syllables(word: &str) -> f32 {
 pub(super) fn unloop(decoded: &mut Decoded) {
     for run in 1..=8usize {
         let words = &decoded.words;
-        let same = |i: usize| words[i].0 == words[i + run].0;
         let mut count = 0;
-        for i in 0..words.len().saturating_sub(run) {
-            count = if same(i) { count + 1 } else { 0 };
-            if count >= 3 * run.max(2) && !is_digit_word(&words[i].0) {
+        for (i, pair) in words.iter().zip(words.iter().skip(run)).enumerate() {
+            count = if pair.0.0 == pair.1.0 { count + 1 } else { 0 };
+            if count >= 3 * run.max(2) && !is_digit_word(&pair.0.0) {
                 let start = i + 1 - count;
                 decoded.words.truncate(start + run);
                 decoded.text = spell(&decoded.words);

@@ -187,11 +187,16 @@ fn an_onnx_folder_gives_the_mean_of_its_tokens_where_the_runtime_is_installed() 
         Ok(onnx) => onnx,
         Err(error) => {
             assert!(find_runtime(None).is_err(), "the runtime is there: {error}");
-            return assert!(error.to_string().contains("pip install onnxruntime"), "{error}");
+            return assert!(
+                error.to_string().contains("pip install onnxruntime"),
+                "{error}"
+            );
         }
     };
     assert_eq!(onnx.dims(), 8);
-    let got = onnx.embed(&["where is my parcel", "bill"], TextKind::Query).expect("vectors");
+    let got = onnx
+        .embed(&["where is my parcel", "bill"], TextKind::Query)
+        .expect("vectors");
     for (got, ids) in got.iter().zip([&[2, 6, 7, 8, 5, 3][..], &[2, 4, 3]]) {
         let mut want = [0.0f64; 8];
         for id in ids {
