@@ -49,5 +49,6 @@ export default async function crash(world) {
   const replayed = sidetone('replay', call, '--config', engine.config);
   check(replayed.includes('the same again'), `the replay says: ${replayed}`);
   await trouble;
+  check((await page.locator('.trouble').innerText()).length > 10, 'the caller is not told that the line is lost');
   return `/health ${restart_ms} ms after the kill; ${peaks.seconds.toFixed(1)} s of ${lasted_s.toFixed(1)} s recorded; ${replayed.trim().split(': ')[1]}`;
 }

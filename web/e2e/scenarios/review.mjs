@@ -69,8 +69,10 @@ async function evidence(page) {
   check(((await page.locator('.wave path.right').first().getAttribute('d')) ?? '').length > 100, 'the lower half of the waveform is empty');
   check((await page.locator('section[aria-labelledby=mood-curve] circle').count()) > 0, 'the mood curve has no points');
   check((await page.locator('.summary li').count()) > 0, 'the summary is empty');
-  const compliance = await page.locator('section:has-text("您好")').count();
-  check(compliance > 0, 'no keyword of the rules is shown');
+  const hits = page.locator('section[aria-labelledby=compliance] li');
+  check((await hits.filter({ hasText: '您好' }).count()) > 0, 'the greeting that was said is not among the keywords');
+  const moment = hits.locator('button.at').first();
+  check(/^\d+:\d\d$/.test((await moment.innerText()).trim()), 'a keyword without its moment');
   check((await page.locator('article.caller .said').allInnerTexts()).join().includes('投诉'), 'the transcript lacks what was said');
 }
 
