@@ -58,7 +58,7 @@ impl Default for RecognizerConfig {
             queue_sound_ms_max: 60_000,
             partial_stale_ms: 700,
             reject_below: 200,
-            hint_penalty: 6.0,
+            hint_penalty: 3.0,
             calibration: Calibration::default(),
         }
     }
