@@ -15,6 +15,7 @@
 
 mod article;
 mod eval;
+mod folder;
 mod lexical;
 mod library;
 mod qdrant;

@@ -1,6 +1,7 @@
 //! All articles with their index, as one value that is replaced as a whole.
 
-use crate::article::{Article, Audience, check_text};
+use crate::article::{Article, Audience};
+use crate::folder::{Read, article_files, fnv, read_article};
 use crate::lexical::Lexical;
 use crate::terms::terms;
 use crate::vectors::{Exact, Found, PassageKey, VectorIndex};
@@ -9,16 +10,12 @@ use serde::{Deserialize, Serialize};
 use sidetone_inference::embed::{Embedder, TextKind};
 use sidetone_types::{ContentError, Lang, Passage};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Candidates that each half of the search brings.
 const CANDIDATES: usize = 50;
-/// Longest article that is read, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-
 /// How the two halves are put together. Data, not code: measured on the evaluation set of the
 /// embedder and the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,7 +88,7 @@ pub struct Library {
 
 #[derive(Clone)]
 struct FileEntry {
-    /// SHA-like digest of the bytes that were read last, good or bad.
+    /// Digest of the bytes that were read last, good or bad.
     digest: u64,
     status: FileStatus,
     serving: Option<Arc<Indexed>>,
@@ -475,63 +472,6 @@ fn key_of(lang: Lang, id: &str, heading: &str) -> PassageKey {
     PassageKey(fnv(format!("{lang}\n{id}\n{heading}").as_bytes()))
 }
 
-/// FNV-1a.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-struct Read {
-    digest: u64,
-    article: Result<Article, ContentError>,
-}
-
-fn read_article(root: &Path, path: &str) -> Read {
-    let fault = |reason: String, hint: &str| ContentError {
-        file: path.to_owned(),
-        line: None,
-        reason,
-        hint: hint.to_owned(),
-    };
-    let whole = root.join(path);
-    let bytes = match fs::metadata(&whole) {
-        Ok(facts) if facts.len() > FILE_BYTES_MAX => Err("it is longer than 1 MiB".to_owned()),
-        Ok(_) => fs::read(&whole).map_err(|e| e.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(reason) => {
-            return Read {
-                digest: fnv(reason.as_bytes()),
-                article: Err(fault(
-                    reason,
-                    "articles are small text files that the engine may read",
-                )),
-            };
-        }
-    };
-    let article = match std::str::from_utf8(&bytes) {
-        Ok(text) => check_text(path, text),
-        Err(error) => {
-            let line = bytes[..error.valid_up_to()]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count() as u32
-                + 1;
-            Err(ContentError {
-                line: Some(line),
-                ..fault("the text is not UTF-8".into(), "save it as UTF-8")
-            })
-        }
-    };
-    Read {
-        digest: fnv(&bytes),
-        article,
-    }
-}
-
 fn next_entry(path: &str, before: Option<&FileEntry>, read: &Read) -> FileEntry {
     let serving = before.and_then(|b| b.serving.clone());
     let now_ms = SystemTime::now()
@@ -567,40 +507,5 @@ fn next_entry(path: &str, before: Option<&FileEntry>, read: &Read) -> FileEntry 
         digest: read.digest,
         status,
         serving,
-    }
-}
-
-/// The Markdown files under the locales' folders, as paths relative to the root, sorted.
-fn article_files(root: &Path) -> Result<Vec<String>, KnowledgeError> {
-    if !root.is_dir() {
-        return Err(KnowledgeError::Folder {
-            path: root.to_owned(),
-            reason: "it is not there; name the folder that holds zh-CN and en".into(),
-        });
-    }
-    let mut out = Vec::new();
-    for lang in Lang::ALL {
-        collect(&root.join(lang.locale()), lang.locale(), 0, &mut out);
-    }
-    out.sort();
-    Ok(out)
-}
-
-/// Editors' hidden and temporary files are passed over.
-fn collect(folder: &Path, prefix: &str, depth: usize, out: &mut Vec<String>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        let path = format!("{prefix}/{name}");
-        match entry.file_type() {
-            _ if name.starts_with('.') => {}
-            Ok(kind) if kind.is_dir() && depth < 4 => collect(&entry.path(), &path, depth + 1, out),
-            Ok(kind) if !kind.is_dir() && name.ends_with(".md") => out.push(path),
-            _ => {}
-        }
     }
 }

@@ -134,7 +134,11 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
+            .busy_timeout(Duration::from_secs(10))
+            // The pages that a search touches lie all over the file; the system's cache is shared by
+            // all connections.
+            .pragma("mmap_size", "1073741824")
+            .pragma("cache_size", "-16384");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sidetone_types::{AgentId, CallId, CustomerId, Lang, Masked, Wire};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One line of the list of calls; everything in it can be recomputed from the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,9 +93,10 @@ pub struct SearchHit {
     pub text: String,
 }
 
-/// Newest turns that a search looks at before other filters apply. A word that is in nearly every
-/// call would otherwise bring up the whole archive.
-const MATCHES_MAX: u32 = 20_000;
+/// Matching turns that are looked at in one step, and steps for one page. A word that is in nearly
+/// every call would otherwise bring up the whole archive.
+const STEP_TURNS: i64 = 1000;
+const STEPS_MAX: usize = 20;
 
 impl Store {
     /// Writes a call and its turns, over what was there.
@@ -117,28 +119,121 @@ impl Store {
         row.as_ref().map(record).transpose()
     }
 
-    /// Calls that fit the filter, newest first.
+    /// Calls that fit the filter, newest first. With words to search for, the order is that in
+    /// which the calls ended.
     pub async fn list_calls(&self, filter: &CallFilter) -> Result<Page, StoreError> {
-        let limit = filter.limit.unwrap_or(50).clamp(1, 500);
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT row, started_ms FROM calls WHERE 1");
+        let limit = filter.limit.unwrap_or(50).clamp(1, 500) as usize;
         if let Some(q) = filter.q.as_deref().filter(|q| !q.trim().is_empty()) {
-            let Some(expression) = match_expression(q) else {
-                return Ok(Page::default());
+            return match match_expression(q) {
+                Some(expression) => self.list_matching(filter, &expression, limit).await,
+                None => Ok(Page::default()),
             };
-            self.push_match(&mut sql, filter, expression).await?;
         }
-        push_filter(&mut sql, filter)?;
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT row FROM calls WHERE 1");
+        push_filter(&mut sql, filter);
+        push_cursor(&mut sql, filter)?;
         sql.push(" ORDER BY started_ms DESC, call DESC LIMIT ")
-            .push_bind(limit + 1);
+            .push_bind(limit as i64 + 1);
         let rows = sql.build().fetch_all(&self.read).await?;
         let mut calls = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-        let more = calls.len() > limit as usize;
-        calls.truncate(limit as usize);
+        let more = calls.len() > limit;
+        calls.truncate(limit);
         let next = calls
             .last()
             .filter(|_| more)
             .map(|last| format!("{}.{}", last.started_ms, last.call));
         Ok(Page { calls, next })
+    }
+
+    /// Walks the matching turns from the newest on. The turns of a call have neighbouring numbers,
+    /// so the first one's number is a cursor that neither repeats nor skips a call.
+    async fn list_matching(
+        &self,
+        filter: &CallFilter,
+        expression: &str,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let (low, mut high) = self.turn_bounds(filter).await?;
+        let mut page = Page::default();
+        let mut seen = BTreeSet::new();
+        for _ in 0..STEPS_MAX {
+            let (calls, lowest) = self.matching_calls(expression, low, high).await?;
+            let fresh: Vec<String> = calls
+                .into_iter()
+                .filter(|call| seen.insert(call.clone()))
+                .collect();
+            let mut rows = self.rows_of(&fresh, filter).await?;
+            for call in fresh {
+                let Some((row, first_turn)) = rows.remove(&call) else {
+                    continue;
+                };
+                page.calls.push(row);
+                if page.calls.len() == limit {
+                    page.next = Some(format!("t{first_turn}"));
+                    return Ok(page);
+                }
+            }
+            match lowest {
+                Some(lowest) => high = lowest - 1,
+                None => return Ok(page),
+            }
+        }
+        page.next = Some(format!("t{}", high + 1));
+        Ok(page)
+    }
+
+    /// Calls of the newest matching turns in a range, and the lowest turn if there may be more.
+    async fn matching_calls(
+        &self,
+        expression: &str,
+        low: i64,
+        high: i64,
+    ) -> Result<(Vec<String>, Option<i64>), StoreError> {
+        let rows = sqlx::query(
+            "SELECT f.rowid AS id, t.call FROM (SELECT rowid FROM turns_fts WHERE turns_fts MATCH ?
+             AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?) f
+             CROSS JOIN turns t ON t.id = f.rowid ORDER BY f.rowid DESC",
+        )
+        .bind(expression)
+        .bind(low)
+        .bind(high)
+        .bind(STEP_TURNS)
+        .fetch_all(&self.read)
+        .await?;
+        let calls = rows
+            .iter()
+            .map(|row| row.try_get("call"))
+            .collect::<Result<Vec<_>, _>>()?;
+        let full = rows.len() as i64 == STEP_TURNS;
+        let lowest = rows
+            .last()
+            .filter(|_| full)
+            .map(|row| row.try_get("id"))
+            .transpose()?;
+        Ok((calls, lowest))
+    }
+
+    /// Those of the calls that fit the filter, with their first turn.
+    async fn rows_of(
+        &self,
+        calls: &[String],
+        filter: &CallFilter,
+    ) -> Result<BTreeMap<String, (CallRecord, i64)>, StoreError> {
+        let names = serde_json::to_string(calls).map_err(|e| StoreError::Row(e.to_string()))?;
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "SELECT row, call, first_turn FROM calls WHERE call IN (SELECT value FROM json_each(",
+        );
+        sql.push_bind(names).push("))");
+        push_filter(&mut sql, filter);
+        let rows = sql.build().fetch_all(&self.read).await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.try_get("call")?,
+                    (record(row)?, row.try_get("first_turn")?),
+                ))
+            })
+            .collect()
     }
 
     /// Where the words were said, newest first.
@@ -182,14 +277,8 @@ impl Store {
         Ok(self.list_calls(&filter).await?.calls)
     }
 
-    /// Limits a list to calls in which the words occur. Turns are numbered in the order of time, so
-    /// a range of days is a range of numbers.
-    async fn push_match(
-        &self,
-        sql: &mut QueryBuilder<Sqlite>,
-        filter: &CallFilter,
-        expression: String,
-    ) -> Result<(), StoreError> {
+    /// The turns that a search has to look at: those of the days asked for, below the cursor.
+    async fn turn_bounds(&self, filter: &CallFilter) -> Result<(i64, i64), StoreError> {
         let mut bounds = (0, i64::MAX);
         if filter.from_ms.is_some() || filter.to_ms.is_some() {
             let row = sqlx::query(
@@ -202,22 +291,18 @@ impl Store {
             .await?;
             bounds = (row.try_get("low")?, row.try_get("high")?);
         }
-        sql.push(
-            " AND call IN (SELECT t.call FROM (SELECT rowid FROM turns_fts WHERE turns_fts MATCH ",
-        )
-        .push_bind(expression)
-        .push(" AND rowid BETWEEN ")
-        .push_bind(bounds.0)
-        .push(" AND ")
-        .push_bind(bounds.1)
-        .push(" ORDER BY rowid DESC LIMIT ")
-        .push_bind(MATCHES_MAX)
-        .push(") f JOIN turns t ON t.id = f.rowid)");
-        Ok(())
+        if let Some(cursor) = filter.cursor.as_deref().filter(|c| !c.is_empty()) {
+            let below: i64 = cursor
+                .strip_prefix('t')
+                .and_then(|turn| turn.parse().ok())
+                .ok_or_else(|| bad_cursor(cursor))?;
+            bounds.1 = bounds.1.min(below - 1);
+        }
+        Ok(bounds)
     }
 }
 
-fn push_filter(sql: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<(), StoreError> {
+fn push_filter(sql: &mut QueryBuilder<Sqlite>, filter: &CallFilter) {
     let texts = [
         (" AND agent = ", filter.agent.clone()),
         (" AND intent = ", filter.intent.clone()),
@@ -253,12 +338,14 @@ fn push_filter(sql: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<()
             sql.push(" AND mood > 20");
         }
     }
+}
+
+fn push_cursor(sql: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<(), StoreError> {
     if let Some(cursor) = filter.cursor.as_deref().filter(|c| !c.is_empty()) {
         let parts = cursor
             .split_once('.')
             .and_then(|(ms, call)| Some((ms.parse::<i64>().ok()?, call)));
-        let (started_ms, call) =
-            parts.ok_or_else(|| StoreError::Cursor(cursor.chars().take(100).collect()))?;
+        let (started_ms, call) = parts.ok_or_else(|| bad_cursor(cursor))?;
         sql.push(" AND (started_ms, call) < (")
             .push_bind(started_ms)
             .push(", ")
@@ -266,6 +353,10 @@ fn push_filter(sql: &mut QueryBuilder<Sqlite>, filter: &CallFilter) -> Result<()
             .push(")");
     }
     Ok(())
+}
+
+fn bad_cursor(cursor: &str) -> StoreError {
+    StoreError::Cursor(cursor.chars().take(100).collect())
 }
 
 fn record(row: &SqliteRow) -> Result<CallRecord, StoreError> {

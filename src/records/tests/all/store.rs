@@ -132,6 +132,27 @@ fn calls_are_listed_filtered_and_paged() {
             .await,
             0
         );
+        let mut filter = CallFilter {
+            limit: Some(7),
+            q: Some("退款".into()),
+            lang: Some(Lang::Zh),
+            ..all()
+        };
+        let mut seen = Vec::new();
+        loop {
+            let page = store.list_calls(&filter).await.unwrap();
+            seen.extend(numbers(&page));
+            match page.next {
+                Some(next) => filter.cursor = Some(next),
+                None => break,
+            }
+        }
+        let expected: Vec<String> = (0..60)
+            .rev()
+            .filter(|n| n % 2 == 0)
+            .map(|n| format!("c-{n:04}"))
+            .collect();
+        assert_eq!(seen, expected, "pages of a search neither repeat nor skip");
         let from_ms = Some(record(10).started_ms);
         assert_eq!(
             count(CallFilter {
