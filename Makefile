@@ -34,7 +34,7 @@ clippy: web/dist/index.html
 	$(CARGO) clippy --release --workspace --all-targets --locked -- -D warnings
 deny:
 	@scripts/setup.sh deny
-	$(CARGO) deny --offline --log-level error check bans licenses sources
+	$(CARGO) deny --locked --log-level error check bans licenses sources
 unit: web/dist/index.html
 	$(CARGO) test --release --workspace --locked
 e2e: build ## Chromium calls the engine; the sound of both sides is measured

@@ -139,7 +139,7 @@ impl Sparse {
 
 /// Gives features their columns and weights: sublinear count times inverse document frequency,
 /// brought to length one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Vectorizer {
     column: HashMap<u64, u32>,
     idf: Vec<f32>,

@@ -7,6 +7,7 @@
 //! "the share of such answers that are right". What is far from every example falls to `none`.
 
 mod content;
+mod keep;
 mod train;
 
 pub use content::{IntentInfo, load_examples};
@@ -29,6 +30,7 @@ pub struct IntentExample {
 }
 
 /// The classifier. Immutable once trained; share it.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct IntentClassifier {
     /// In-scope intents, then `none` when there were examples of it.
     classes: Vec<IntentId>,
@@ -39,6 +41,7 @@ pub struct IntentClassifier {
     /// "The best in-scope class is right", and "it is none of them".
     right: Platt<FACTS>,
     nothing: Platt<FACTS>,
+    #[serde(skip)]
     embedder: Option<Arc<dyn Embedder>>,
     dense: usize,
 }
@@ -245,7 +248,7 @@ pub fn split(text: &str) -> Vec<String> {
 }
 
 /// The training vectors by column, to find the nearest example.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Nearest {
     /// For each column, the examples that have it and its value there.
     postings: Vec<Vec<(u32, f32)>>,
