@@ -65,6 +65,8 @@ pub struct FileState {
 pub struct ContentHouse {
     prompts: PathBuf,
     knowledge: PathBuf,
+    /// Where trained classifiers are kept.
+    cache: PathBuf,
     embedder: Arc<dyn Embedder>,
     now: ArcSwap<Content>,
     errors: ArcSwap<BTreeMap<Part, Vec<ContentError>>>,
@@ -105,15 +107,17 @@ impl ContentHouse {
     /// is an error here. Blocking.
     pub fn load(config: &Config, embedder: Arc<dyn Embedder>) -> Result<Self, Vec<ContentError>> {
         let (prompts, knowledge) = (config.paths.prompts.clone(), config.paths.knowledge.clone());
+        let cache = config.paths.data.join("cache");
         let mut errors = Vec::new();
         let flows = take(load_flows(&prompts, &knowledge), &mut errors);
-        let intents = take(load_intents(&knowledge, &embedder), &mut errors);
+        let intents = take(load_intents(&knowledge, &embedder, &cache), &mut errors);
         let rules = take(load_rules(&knowledge), &mut errors);
         let mood = take(load_mood(&knowledge), &mut errors);
         match (flows, intents, rules, mood) {
             (Some(flows), Some((classifier, intents)), Some(rules), Some(mood)) => Ok(Self {
                 prompts,
                 knowledge,
+                cache,
                 embedder,
                 now: ArcSwap::from_pointee(Content {
                     flows,
@@ -172,7 +176,7 @@ impl ContentHouse {
                     .unwrap_or(next.flows);
             }
             Part::Intents => {
-                let loaded = load_intents(&self.knowledge, &self.embedder);
+                let loaded = load_intents(&self.knowledge, &self.embedder, &self.cache);
                 if let Some((classifier, intents)) = take(loaded, &mut errors) {
                     next.classifier = classifier;
                     next.intents = intents;
@@ -220,9 +224,11 @@ type Classified = (Arc<IntentClassifier>, Arc<Vec<IntentInfo>>);
 fn load_intents(
     knowledge: &Path,
     embedder: &Arc<dyn Embedder>,
+    cache: &Path,
 ) -> Result<Classified, Vec<ContentError>> {
     let (examples, intents) = load_examples(&knowledge.join("intents"))?;
-    let classifier = IntentClassifier::train(&examples, Some(embedder.clone()), SEED);
+    let classifier =
+        IntentClassifier::recall_or_train(&examples, Some(embedder.clone()), SEED, cache);
     Ok((Arc::new(classifier), Arc::new(intents)))
 }
 

@@ -126,6 +126,11 @@ impl Ear {
         change
     }
 
+    /// How loud the frame is that this leg is being played, so that its echo is no speech.
+    pub fn playing(&mut self, level_dbov: f32) {
+        self.level.playing(level_dbov);
+    }
+
     /// The state machine says that an utterance began at `from`.
     pub fn begin(&mut self, id: UtteranceId, from: CallTime) {
         let wanted = (self.now.since(from).as_millis() as usize) * 16;

@@ -370,6 +370,7 @@ impl CallTask {
             } else {
                 [0; FRAME_SAMPLES]
             };
+            leg.ear.playing(sidetone_inference::pcm::level_dbov(&hears));
             leg.handle.frames_out.push(&hears);
         }
         self.record(&caller_pcm, &caller_hears);

@@ -4,6 +4,7 @@ mod ask;
 mod bench;
 mod call;
 mod check;
+mod eval;
 mod models;
 mod replay;
 mod transcribe;
@@ -27,6 +28,13 @@ pub enum Command {
     Bench {
         #[command(subcommand)]
         what: BenchWhat,
+    },
+    /// Evaluate the models on data of the known formats, with intervals; results go to eval/results
+    ///
+    /// Example: sidetone eval asr --data recordings/
+    Eval {
+        #[command(subcommand)]
+        what: eval::Evaluation,
     },
     /// Transcribe WAV files with the configured recognizer
     ///
@@ -157,6 +165,7 @@ pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
                 ask::run(&config, &question, lang.map(Into::into), n).await
             }
             Command::Check => check::run(&config),
+            Command::Eval { what } => eval::run(&config, what).await,
             Command::Models { action } => models::run(&config, action).await,
             Command::Replay { call, all } => replay::run(&config, call.as_deref(), all),
             Command::User { action } => user::run(&config, action).await,
