@@ -275,10 +275,7 @@ fn ask(set: &Set, query: Query) -> Asked {
             .entry(passage)
             .or_insert_with(|| set.exact.cosine(&vector, passage));
     }
-    let lexical = dense
-        .keys()
-        .map(|p| (*p, scores.scores.get(p).copied().unwrap_or(0.0)))
-        .collect();
+    let lexical = dense.keys().map(|p| (*p, scores.of(*p))).collect();
     Asked {
         query,
         lexical,

@@ -379,3 +379,17 @@ fn the_coarse_scan_finds_what_the_exact_one_finds() {
         "a vector of another length finds nothing"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_an_article_or_a_fault_with_a_hint(
+        front in "(\\+\\+\\+\n)?([a-z_]{1,8} = (\"[^\"\n]{0,12}\"|[0-9]{1,3})?\n){0,7}(\\+\\+\\+\n)?",
+        body in "(#{0,3} ?[\\PC]{0,30}\n){0,8}",
+    ) {
+        for text in [format!("{front}{body}"), article("a/b", "Heading", &body), body] {
+            if let Err(fault) = check_text("en/a/b.md", &text) {
+                proptest::prop_assert!(!fault.hint.is_empty() && !fault.reason.is_empty());
+            }
+        }
+    }
+}

@@ -50,7 +50,7 @@ impl Recording {
     /// The last chunk is the full one at the very end or the short one after the full ones.
     fn find_end(&mut self, body: u64, whole: bool) -> Result<(), VaultError> {
         let full = body / FULL_CHUNK_BYTES;
-        let last = if body % FULL_CHUNK_BYTES == 0 {
+        let last = if body.is_multiple_of(FULL_CHUNK_BYTES) {
             full.saturating_sub(1)
         } else {
             full
