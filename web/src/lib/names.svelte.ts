@@ -59,6 +59,10 @@ class Names {
   slot(id: string): string {
     return tMaybe(`slot.${id}`, plain(id));
   }
+  /** A slot's value: words of the engine in the reader's language, all else as it is. */
+  value(shown: string): string {
+    return tMaybe(`value.${shown}`, shown);
+  }
   tier(id: string | null | undefined): string {
     return id ? tMaybe(`tier.${id}`, plain(id)) : '';
   }
