@@ -94,12 +94,11 @@ impl Dispatch {
         self.send(DispatchMessage::Input(input)).await;
     }
     /// Sends if there is room, and gives the message back if there is not.
-    pub fn try_send(&self, message: DispatchMessage) -> Result<(), DispatchMessage> {
-        self.inbox
-            .try_send(message)
-            .map_err(|refused| match refused {
-                TrySendError::Full(message) | TrySendError::Closed(message) => message,
-            })
+    pub fn try_send(&self, message: DispatchMessage) -> Option<DispatchMessage> {
+        match self.inbox.try_send(message) {
+            Ok(()) => None,
+            Err(TrySendError::Full(message) | TrySendError::Closed(message)) => Some(message),
+        }
     }
     /// The state after the router's last decision.
     pub fn board(&self) -> Arc<Board> {

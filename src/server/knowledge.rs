@@ -43,7 +43,8 @@ impl Knowledge {
         embedder: Arc<dyn Embedder>,
     ) -> anyhow::Result<(Self, Vec<ContentError>)> {
         let root = config.paths.knowledge.clone();
-        let (library, errors) = Library::load(&root, embedder.clone(), Tuning::default())?;
+        let (library, errors) =
+            Library::load(&root, embedder.clone(), Tuning::for_embedder(&*embedder))?;
         let library = Arc::new(ArcSwap::from_pointee(library));
         let remote = match &config.qdrant {
             None => None,

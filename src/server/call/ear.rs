@@ -177,10 +177,10 @@ impl Ear {
             return Means::Nothing;
         };
         utterance.ended = Some(span);
-        if let Some((covers, heard)) = utterance.heard.take() {
-            if covers >= span.to {
-                return Means::Final(heard);
-            }
+        if let Some((covers, heard)) = utterance.heard.take()
+            && covers >= span.to
+        {
+            return Means::Final(heard);
         }
         if utterance.asked.is_some_and(|covers| covers >= span.to) {
             self.closing.push(utterance);

@@ -73,8 +73,12 @@ impl CallTask {
             }
             Request::Keep { secret, value } => self.safe.keep(secret, value),
             Request::Listen { leg, expect } => {
-                if let Some(leg) = self.legs.get_mut(&leg) {
-                    leg.expect = expect;
+                if let Some(found) = self.legs.get_mut(&leg)
+                    && found.expect != expect
+                {
+                    found.expect = expect;
+                    // Digits of two different answers are not one number.
+                    self.masker.boundary(leg);
                 }
             }
             Request::BeginUtterance {
@@ -135,7 +139,7 @@ impl CallTask {
     /// task of its own.
     pub(super) fn dispatch(&self, input: AcdInput) {
         let dispatch = self.house.dispatch.clone();
-        if let Err(message) = dispatch.try_send(DispatchMessage::Input(input)) {
+        if let Some(message) = dispatch.try_send(DispatchMessage::Input(input)) {
             tokio::spawn(async move { dispatch.send(message).await });
         }
     }

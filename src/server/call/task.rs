@@ -177,7 +177,10 @@ impl CallTask {
         CallTime(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX / 2))
     }
 
-    fn add_leg(&mut self, id: LegId, handle: LegHandle) {
+    fn add_leg(&mut self, id: LegId, mut handle: LegHandle) {
+        // A leg gives frames from the moment it exists. One is taken every 20 ms, so what gathered
+        // until now would stay as a delay for the whole call.
+        while handle.frames_in.try_recv().is_ok() {}
         let ear = Ear::new(id);
         let leg = Leg {
             handle,

@@ -186,17 +186,18 @@ fn intents(config: &Config, folder: &Path) -> anyhow::Result<()> {
 }
 
 fn retrieval(config: &Config, folder: &Path) -> anyhow::Result<()> {
-    let (library, errors) = Library::load(
-        &config.paths.knowledge,
-        models::embedder(config)?,
-        Tuning::default(),
-    )?;
+    let embedder = models::embedder(config)?;
+    let usual = Tuning::for_embedder(&*embedder);
+    let (library, errors) = Library::load(&config.paths.knowledge, embedder, usual)?;
     if let Some(error) = errors.first() {
         bail!("the articles have faults, first {error}");
     }
     let mut report = Report::new("retrieval");
-    let weight = Tuning::default().weight_dense;
-    let halves = [("words", 0.0), ("vectors", 1.0), ("both", weight)];
+    let halves = [
+        ("words", 0.0),
+        ("vectors", 1.0),
+        ("both", usual.weight_dense),
+    ];
     for file in tables::files(folder, &["retrieval."])? {
         let set = file
             .file_stem()
@@ -207,7 +208,7 @@ fn retrieval(config: &Config, folder: &Path) -> anyhow::Result<()> {
         for (half, weight_dense) in halves {
             let tuned = library.with_tuning(Tuning {
                 weight_dense,
-                ..Tuning::default()
+                ..usual
             });
             let (mut ndcg, mut recall) = (Vec::new(), Vec::new());
             for (question, article) in &rows {
