@@ -14,6 +14,8 @@ use sidetone_types::*;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// The intent of those who ask for a person.
+const PERSON_WISH: &str = "agent-request";
 /// Passages looked at for cards.
 const PASSAGES_MAX: usize = 6;
 
@@ -100,6 +102,13 @@ impl CallTask {
             .content
             .classifier
             .classify(transcript.text.as_str(), lang);
+        // Who asks for a person is about to have one; there is nothing to suggest.
+        if scores
+            .first()
+            .is_some_and(|best| best.intent.as_str() == PERSON_WISH)
+        {
+            return;
+        }
         let Some(query) = self.facts.cards.question(transcript, scores.first()) else {
             return;
         };
