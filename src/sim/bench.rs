@@ -59,6 +59,18 @@ pub struct Level {
     pub cpu: Option<Duration>,
 }
 
+/// Refuses a bench without an end; to be asked before an engine is started for it.
+pub fn check_bounds(levels: &[usize], seconds: u64) -> Result<(), SimError> {
+    let no = |why: String| Err(SimError::Bench { why });
+    if levels.is_empty() || levels.iter().any(|n| !(1..=CALLS_MAX).contains(n)) {
+        return no(format!("calls at a time must be 1 to {CALLS_MAX}"));
+    }
+    if !(1..=SECONDS_MAX).contains(&seconds) {
+        return no(format!("seconds must be 1 to {SECONDS_MAX}"));
+    }
+    Ok(())
+}
+
 /// A call that is over, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
@@ -68,16 +80,10 @@ pub struct Progress {
 
 impl Plan {
     /// Refuses what a bench must not do.
-    pub fn check(&self, levels: &[usize]) -> Result<(), SimError> {
+    pub fn check(&self) -> Result<(), SimError> {
         let no = |why: String| Err(SimError::Bench { why });
         if !self.engine.is_here() {
             return no("a bench calls engines on this machine only: name one on localhost".into());
-        }
-        if levels.is_empty() || levels.iter().any(|n| !(1..=CALLS_MAX).contains(n)) {
-            return no(format!("calls at a time must be 1 to {CALLS_MAX}"));
-        }
-        if !(1..=SECONDS_MAX).contains(&self.seconds) {
-            return no(format!("seconds must be 1 to {SECONDS_MAX}"));
         }
         if self.voices.is_empty() {
             return no("there is no recorded caller to play: see paths.recorded_callers".into());
@@ -268,6 +274,35 @@ pub fn table(levels: &[Level]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bench_is_bounded() {
+        assert!(check_bounds(&[1, CALLS_MAX], SECONDS_MAX).is_ok());
+        for (levels, seconds) in [
+            (&[][..], 10),
+            (&[0], 10),
+            (&[65], 10),
+            (&[1], 0),
+            (&[1], 601),
+        ] {
+            assert!(
+                check_bounds(levels, seconds).is_err(),
+                "{levels:?} {seconds}"
+            );
+        }
+        let far = Plan {
+            engine: Engine::at("http://192.168.1.9:8080").unwrap(),
+            pid: None,
+            voices: Arc::new([]),
+            seconds: 1,
+        };
+        assert!(
+            far.check()
+                .unwrap_err()
+                .to_string()
+                .contains("this machine only")
+        );
+    }
 
     #[test]
     fn nearest_rank() {

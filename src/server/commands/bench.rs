@@ -36,6 +36,7 @@ pub struct BenchArgs {
 }
 
 pub async fn run(config: &Config, file: Option<&Path>, args: BenchArgs) -> anyhow::Result<()> {
+    bench::check_bounds(&args.calls, args.seconds)?;
     let voices = voices(config, &args.callers)?;
     let (own, url, pid) = match &args.url {
         Some(url) => (None, url.clone(), args.pid),
@@ -51,7 +52,7 @@ pub async fn run(config: &Config, file: Option<&Path>, args: BenchArgs) -> anyho
         voices: voices.into(),
         seconds: args.seconds,
     };
-    plan.check(&args.calls)?;
+    plan.check()?;
     let mut levels = Vec::new();
     for calls in args.calls {
         let bar = progress_bar(calls, args.seconds);
