@@ -32,12 +32,10 @@ rust() {
   exit 1
 }
 
-# The pages are built with Node.js 20.19 or later. Debian 12 has an older one, so a newer comes
-# with npm, into .node/, and only where it is needed.
+# The pages are built with Node.js 18 or later, which Debian 12 and Ubuntu 24.04 have. Where an
+# older one is in the way, a newer comes with npm, into .node/.
 node_is_new() {
-  command -v node >/dev/null && node -e '
-    const [a, b] = process.versions.node.split(".").map(Number);
-    process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'
+  command -v node >/dev/null && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'
 }
 
 install_node() {
