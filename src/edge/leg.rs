@@ -87,11 +87,26 @@ impl fmt::Display for CloseReason {
     }
 }
 
+/// What the house wants of a wire's signalling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegCommand {
+    /// The leg is to end, or its handle was dropped. Nothing follows.
+    Close,
+    Hold(bool),
+    /// The far end is to call `to`; with `replaces`, in place of that dialog.
+    Refer {
+        to: String,
+        replaces: Option<String>,
+    },
+}
+
 /// Commands to a leg, from anywhere. A clone does not keep the leg alive.
 #[derive(Clone)]
 pub struct LegControl {
     close: Arc<watch::Sender<bool>>,
     keys: mpsc::Sender<char>,
+    /// `None`: this wire's signalling takes no commands.
+    signalling: Option<mpsc::Sender<LegCommand>>,
 }
 
 /// The leg's end of [`LegControl`].
@@ -108,12 +123,20 @@ impl LegControl {
             Self {
                 close: Arc::new(close),
                 keys,
+                signalling: None,
             },
             Commands {
                 close: closed,
                 keys: pressed,
             },
         )
+    }
+
+    /// The control of a leg whose signalling takes commands.
+    pub(crate) fn with_signalling(commands: mpsc::Sender<LegCommand>) -> (Self, Commands) {
+        let (mut control, received) = Self::new();
+        control.signalling = Some(commands);
+        (control, received)
     }
 
     /// Ends the leg. [`LegSignal::Closed`] follows when its sockets are gone.
@@ -125,5 +148,21 @@ impl LegControl {
     /// over. Keys follow one another with a gap; sound pauses while a key is sent.
     pub fn send_key(&self, key: char) -> bool {
         sidetone_media::event::event_of(key).is_some() && self.keys.try_send(key).is_ok()
+    }
+
+    /// Puts the far end on hold or takes it back. False: this wire cannot, or the leg is over.
+    pub fn hold(&self, on: bool) -> bool {
+        self.command(LegCommand::Hold(on))
+    }
+
+    /// Asks the far end to call `to` instead. False: this wire cannot, or the leg is over.
+    pub fn refer(&self, to: String, replaces: Option<String>) -> bool {
+        self.command(LegCommand::Refer { to, replaces })
+    }
+
+    fn command(&self, command: LegCommand) -> bool {
+        self.signalling
+            .as_ref()
+            .is_some_and(|signalling| signalling.try_send(command).is_ok())
     }
 }
