@@ -2,8 +2,9 @@
 //!
 //! **Place in the flow.** A wire on one side, a [`LegHandle`] on the other: 16 kHz frames in, frames
 //! out, and a few signals (connected, key, quality, closed). Nothing above learns which wire it is.
-//! Today there is one wire, WebRTC ([`webrtc_edge`]): the browser's page and, as the other end of
-//! the same wire, the command-line caller and the load bench.
+//! The wires: WebRTC ([`webrtc_edge`]), which is the browser's page and, as the other end of the same
+//! wire, the command-line caller and the load bench; and plain or encrypted RTP ([`rtp`]), whose
+//! signalling is SIP.
 //!
 //! **Invariants.** One task owns one leg. Every channel is bounded: sound that is not taken in time
 //! is dropped oldest first, counted, and shows as a gap to whoever reads on ([`frames`]); a signal is
@@ -19,8 +20,10 @@
 pub mod frames;
 mod leg;
 mod outgoing;
-mod ports;
+pub mod ports;
+pub mod rtp;
 mod sdp;
+pub mod sip;
 pub mod webrtc_edge;
 mod webrtc_leg;
 mod webrtc_peer;
