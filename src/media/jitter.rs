@@ -274,7 +274,8 @@ impl<P> JitterBuffer<P> {
         }
     }
 
-    fn restart(&mut self) {
+    /// Forgets the stream; the next packet begins another. Counters stay.
+    pub fn restart(&mut self) {
         self.slots.iter_mut().for_each(|slot| *slot = None);
         self.newest = None;
         self.playing = None;
