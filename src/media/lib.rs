@@ -20,6 +20,7 @@ pub mod dtmf;
 pub mod event;
 pub mod g711;
 pub mod g722;
+pub mod impair;
 pub mod jitter;
 pub mod level;
 pub mod mix;

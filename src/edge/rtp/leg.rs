@@ -22,8 +22,6 @@ use tokio::time::{MissedTickBehavior, interval};
 const QUALITY_FRAMES: u64 = 100;
 /// Places in the signal channel that quality reports leave free.
 const RESERVED_SIGNALS: usize = 16;
-/// Commands that wait for signalling.
-const COMMANDS: usize = 16;
 /// Datagrams taken at a time, so that a flood does not keep the leg from its pace.
 const BATCH: usize = 32;
 /// A connected far end that is to speak and of which nothing at all comes for this long, neither
@@ -57,11 +55,10 @@ pub(super) fn start(
     let (heard, frames_in) = frames::channel(FRAMES_MS);
     let (frames_out, said) = frames::channel(FRAMES_MS);
     let (signals, received) = mpsc::channel(SIGNALS);
-    let (signalling, wanted) = mpsc::channel(COMMANDS);
-    let (control, commands) = LegControl::with_signalling(signalling);
+    let (control, commands, orders) = LegControl::with_orders();
     let shared: SharedSignals = Arc::new(Mutex::new(Some(signals.clone())));
     let (rtp_control, ends) =
-        RtpControl::new(params, shared.clone(), wanted, commands.close.clone());
+        RtpControl::new(params, shared.clone(), orders, commands.close.clone());
     let leg = RtpLeg {
         stream,
         sockets,

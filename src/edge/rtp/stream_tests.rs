@@ -592,3 +592,62 @@ proptest::proptest! {
         }
     }
 }
+
+/// An [`Out`] that allocates nothing: the packets of the last call.
+struct Last {
+    packets: [(usize, [u8; 256]); 4],
+    count: usize,
+}
+
+impl Out for Last {
+    fn send(&mut self, channel: Channel, _: SocketAddr, bytes: &[u8]) {
+        if channel == Channel::Rtp && self.count < self.packets.len() {
+            let (length, room) = &mut self.packets[self.count];
+            *length = bytes.len();
+            room[..bytes.len()].copy_from_slice(bytes);
+            self.count += 1;
+        }
+    }
+}
+
+#[test]
+fn in_steady_state_nothing_is_allocated() {
+    let seen = allocation_counter::measure(|| drop(std::hint::black_box(vec![0u8; 100])));
+    assert_eq!(seen.count_total, 1, "the counter works");
+    for codec in CODECS {
+        for encrypted in [false, true] {
+            let (mut a, mut b) = (params(codec, B), params(codec, A));
+            if encrypted {
+                (a.srtp, b.srtp) = (Some(keys(1)), Some(keys(2)));
+            }
+            let (mut a, mut b) = (End::new(A, a, 440.0), End::new(B, b, 1000.0));
+            let mut pcm = SILENCE;
+            let mut out = Last {
+                packets: [(0, [0; 256]); 4],
+                count: 0,
+            };
+            let mut turn = |now_us: u64| {
+                a.stream.tick(now_us, &mut pcm, &mut out);
+                a.tone.fill(&mut pcm);
+                out.count = 0;
+                a.stream.frame(&pcm, 0, now_us, &mut out);
+                for (length, packet) in &mut out.packets[..out.count] {
+                    let _ = b
+                        .stream
+                        .datagram(Channel::Rtp, at_a(), &mut packet[..*length], now_us);
+                }
+                b.stream.tick(now_us + 10_000, &mut pcm, &mut out);
+            };
+            (0..500).for_each(|n| turn(n * 20_000));
+            // Ten seconds in which a thousand packets are made, sent, taken and played.
+            let counted =
+                allocation_counter::measure(|| (500..1500).for_each(|n| turn(n * 20_000)));
+            assert_eq!(counted.count_total, 0, "{codec:?}, encrypted: {encrypted}");
+        }
+    }
+}
+
+/// [`A`], without parsing.
+fn at_a() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 4000))
+}
