@@ -11,9 +11,8 @@ use tokio::sync::{mpsc, watch};
 pub(crate) const SIGNALS: usize = 64;
 /// How many keys wait to be sent.
 pub(crate) const KEYS: usize = 32;
-/// How many commands to signalling wait.
-#[allow(dead_code, reason = "the RTP leg makes the channel")]
-pub(crate) const COMMANDS: usize = 16;
+/// How many orders to signalling wait.
+const ORDERS: usize = 16;
 /// How much sound waits in each direction before the oldest is dropped.
 pub const FRAMES_MS: u64 = 400;
 
@@ -148,8 +147,7 @@ impl fmt::Display for CloseReason {
 pub struct LegControl {
     close: Arc<watch::Sender<bool>>,
     keys: mpsc::Sender<char>,
-    /// `None`: this wire's signalling takes no commands.
-    signalling: Option<mpsc::Sender<LegCommand>>,
+    orders: mpsc::Sender<LegCommand>,
     serial: u64,
 }
 
@@ -160,31 +158,30 @@ pub(crate) struct Commands {
 }
 
 impl LegControl {
-    /// For a wire whose signalling takes no commands; all but closing and keys are refused.
+    /// For a wire whose signalling takes no orders (all but closing are refused).
     pub(crate) fn new() -> (Self, Commands) {
+        let (control, commands, _) = Self::with_orders();
+        (control, commands)
+    }
+
+    /// For a wire that can hold and transfer. [`LegCommand::Close`] does not come through the
+    /// receiver, but through [`Commands::close`], which is never full.
+    pub(crate) fn with_orders() -> (Self, Commands, mpsc::Receiver<LegCommand>) {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let (close, closed) = watch::channel(false);
         let (keys, pressed) = mpsc::channel(KEYS);
-        (
-            Self {
-                close: Arc::new(close),
-                keys,
-                signalling: None,
-                serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            },
-            Commands {
-                close: closed,
-                keys: pressed,
-            },
-        )
-    }
-
-    /// For a wire that can hold and transfer. [`LegCommand::Close`] does not come through this
-    /// channel, but through [`Commands::close`], which is never full.
-    pub(crate) fn with_signalling(commands: mpsc::Sender<LegCommand>) -> (Self, Commands) {
-        let (mut control, received) = Self::new();
-        control.signalling = Some(commands);
-        (control, received)
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let control = Self {
+            close: Arc::new(close),
+            keys,
+            orders,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+        };
+        let commands = Commands {
+            close: closed,
+            keys: pressed,
+        };
+        (control, commands, ordered)
     }
 
     /// The leg's number in this process.
@@ -206,7 +203,7 @@ impl LegControl {
     /// Tells the far end's device that it is on hold, or no longer. Sound that is pushed is still
     /// sent (music). False: the wire cannot do it, or the leg is over.
     pub fn hold(&self, on: bool) -> bool {
-        self.command(LegCommand::Hold(on))
+        self.orders.try_send(LegCommand::Hold(on)).is_ok()
     }
 
     /// Asks the far end to call `to` by itself, blind or in place of `replaces` (RFC 3515, 3891).
@@ -216,17 +213,11 @@ impl LegControl {
             to: to.to_owned(),
             replaces: replaces.map(Self::serial),
         };
-        self.command(order)
+        self.orders.try_send(order).is_ok()
     }
 
     /// Answers [`LegSignal::Transfer`], as often as there is news; `Done` and `Failed` are last.
     pub fn transfer_outcome(&self, outcome: TransferOutcome) -> bool {
-        self.command(LegCommand::Transfer(outcome))
-    }
-
-    fn command(&self, command: LegCommand) -> bool {
-        self.signalling
-            .as_ref()
-            .is_some_and(|signalling| signalling.try_send(command).is_ok())
+        self.orders.try_send(LegCommand::Transfer(outcome)).is_ok()
     }
 }

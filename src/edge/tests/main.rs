@@ -1,4 +1,6 @@
-//! Real calls inside one process: both ends of a WebRTC leg over the loopback interface.
+//! Real calls inside one process: both ends of a leg over the loopback interface.
 
 mod calls;
+mod network;
+mod rtp;
 mod support;
