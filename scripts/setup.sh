@@ -47,6 +47,28 @@ install_node() {
   fi
 }
 
+# The ONNX Runtime library, out of its Python wheel: models in ONNX run when it is there. Without it
+# everything else works, so `run` goes on with a sentence.
+onnx_version=1.32.0
+onnx_runtime() {
+  [ -e .runtime/libonnxruntime.so ] && return
+  command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || install python3 python3-pip
+  echo "Fetching the ONNX Runtime library $onnx_version into .runtime/"
+  local wheel="target/onnxruntime-wheel"
+  mkdir -p .runtime "$wheel"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
+    --implementation cp --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_27_$(uname -m)" \
+    --dest "$wheel" "onnxruntime==$onnx_version"
+  python3 - "$wheel" <<'PY'
+import glob, sys, zipfile
+wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + "/onnxruntime-*.whl")[0])
+name = next(n for n in wheel.namelist() if "/libonnxruntime.so" in n)
+open(".runtime/libonnxruntime.so.part", "wb").write(wheel.read(name))
+PY
+  mv .runtime/libonnxruntime.so.part .runtime/libonnxruntime.so
+  rm -rf "$wheel"
+}
+
 deny() {
   command -v cargo-deny >/dev/null && return
   echo "Installing cargo-deny (checks licences and sources of dependencies)"
@@ -55,8 +77,8 @@ deny() {
 }
 
 case "${1:-}" in
-  run) rust; install $run_packages; install_node ;;
-  test) rust; install $test_packages; install_node ;;
+  run) rust; install $run_packages; install_node; onnx_runtime || echo "The ONNX Runtime library was not fetched: models in ONNX can't be used until it is; the rest works." >&2 ;;
+  test) rust; install $test_packages; install_node; onnx_runtime ;;
   node) install_node ;;
   deny) deny ;;
   *) echo "usage: scripts/setup.sh run|test|node|deny" >&2; exit 2 ;;

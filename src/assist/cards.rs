@@ -176,6 +176,7 @@ mod tests {
             stage: Stage::Final,
             lang: Lang::Zh,
             confidence: 900,
+            rejected: false,
         }
     }
 

@@ -39,6 +39,7 @@ pub mod slots;
 mod speak;
 
 pub use conversation::Call;
+pub use conversation::keys::HIDDEN_KEY;
 pub use endpoint::{Ear, EarSignal, thought};
 pub use flow::FlowBook;
 pub use policy::{CallPolicy, PausePolicy, PauseRow, Thought};

@@ -144,6 +144,7 @@ pub enum Request {
         slots: BTreeMap<String, SlotValue>,
     },
     /// Put a keyed personal number into the call's safe under `secret`. It never comes back here.
+    /// Its hidden digits ([`crate::HIDDEN_KEY`]) are known to whoever carries the call.
     Keep {
         secret: u16,
         value: Heard,

@@ -349,7 +349,34 @@ pub(crate) fn is_done(text: &str) -> bool {
         "没事了",
         "可以了",
     ];
-    short && DONE.iter().any(|phrase| plain.contains(phrase))
+    short && (DONE.iter().any(|phrase| plain.contains(phrase)) || is_nothing(&plain))
+}
+
+/// "没有了，谢谢" and nothing beside it; "快递没有了" is another matter.
+fn is_nothing(plain: &str) -> bool {
+    const NOTHING: [&str; 14] = [
+        "没有了",
+        "没了",
+        "没有",
+        "没事",
+        "没问题了",
+        "没有问题了",
+        "不用了",
+        "不需要了",
+        "nothing",
+        "no nothing",
+        "no thanks",
+        "no thank you",
+        "no that's fine",
+        "not anymore",
+    ];
+    let courtesy = ["谢谢您", "谢谢你", "谢谢", "再见", " thanks", " thank you"];
+    let head = plain.trim_start_matches(['嗯', '哦', '好', '的', '啊']);
+    let bare = courtesy
+        .iter()
+        .fold(head, |text, tail| text.strip_suffix(tail).unwrap_or(text))
+        .trim_end_matches(['啊', '吧', '呢', '哈']);
+    NOTHING.contains(&plain) || NOTHING.contains(&bare)
 }
 
 /// The two halves of a sentence that holds two wishes: "查一下账单，顺便改个预约".

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 /// Level that speech is brought to.
 const TARGET_DBOV: f32 = -20.0;
 /// Silence kept at both ends of a sentence.
-const KEEP_MS: usize = 40;
+const KEEP_MS: usize = 20;
 /// Changes when the same text would be made into other sound (normalisation, levels).
 const RECIPE: &str = "2";
 

@@ -3,15 +3,22 @@
 //! The state machine, the journal and the pages see a masked form and a number; a connector gets
 //! the value itself.
 
+use sidetone_call::HIDDEN_KEY;
 use sidetone_types::{Heard, SlotValue};
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// The safe of one call.
 #[derive(Default)]
 pub struct Safe {
     values: BTreeMap<u16, Heard>,
     next: u16,
+    /// The digits keyed last, which the state machine sees hidden.
+    keyed: Zeroizing<String>,
 }
+
+/// Keyed digits that are remembered: more than any number has.
+const KEYED_MAX: usize = 40;
 
 /// Numbers from here on are given by this side; those below are the state machine's own.
 const FIRST: u16 = 1000;
@@ -24,8 +31,23 @@ impl Safe {
         self.values.insert(number, value);
         number
     }
-    /// Puts a value away under a number that the state machine chose.
+    /// A digit that is keyed into a number.
+    pub fn key(&mut self, digit: char) {
+        if self.keyed.len() >= KEYED_MAX {
+            self.keyed.remove(0);
+        }
+        self.keyed.push(digit);
+    }
+    /// Puts a value away under a number that the state machine chose. Its hidden digits are those
+    /// that were keyed last.
     pub fn keep(&mut self, number: u16, value: Heard) {
+        let length = value.reveal().chars().count();
+        let hidden = value.reveal().contains(HIDDEN_KEY);
+        let value = match self.keyed.len().checked_sub(length) {
+            Some(from) if hidden => Heard::new(&self.keyed[from..]),
+            _ => value,
+        };
+        self.keyed.clear();
         self.values.insert(number, value);
     }
     /// The value that a connector needs: the secret one where there is one, else what is shown.
@@ -43,6 +65,26 @@ impl Safe {
 mod tests {
     use super::*;
     use sidetone_types::Masked;
+
+    #[test]
+    fn hidden_digits_are_those_that_were_keyed() {
+        let mut safe = Safe::default();
+        for digit in "9913800138000".chars() {
+            safe.key(digit);
+        }
+        safe.keep(7, Heard::new("•••••••8000"));
+        let slot = SlotValue {
+            shown: Masked::authored("****8000"),
+            secret: Some(7),
+        };
+        assert_eq!(safe.open(&slot), "13800138000");
+        safe.keep(8, Heard::new("20000"));
+        let plain = SlotValue {
+            shown: Masked::authored("20000"),
+            secret: Some(8),
+        };
+        assert_eq!(safe.open(&plain), "20000");
+    }
 
     #[test]
     fn a_connector_gets_the_value_and_nobody_else_does() {

@@ -410,6 +410,8 @@ pub enum LatencyStage {
     Intent,
     /// From the question to the passages.
     Retrieval,
+    /// From the words of a reply to its first sound.
     FirstReplyAudio,
+    /// From the caller's last voiced frame to the first sound of the reply.
     EndToEnd,
 }

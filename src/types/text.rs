@@ -124,4 +124,7 @@ pub struct Transcript {
     pub lang: Lang,
     /// 0..=1000, calibrated: the share of such transcripts that are right.
     pub confidence: u16,
+    /// Somebody spoke, and the words were too unsure to be kept: there is no text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejected: bool,
 }

@@ -8,6 +8,10 @@ use crate::policy::ms;
 use crate::request::{Expect, Request};
 use crate::rules;
 use sidetone_types::*;
+use std::time::Duration;
+
+/// Speech that is shorter and could not be made out was a cough or a word to somebody else.
+const UNCLEAR_MIN: Duration = Duration::from_millis(600);
 
 impl Call {
     /// Gives a leg an ear.
@@ -105,6 +109,8 @@ impl Call {
             return;
         };
         let over_prompt = hearing.over_prompt;
+        let spoken = span.to.since(span.from);
+        let length = spoken.saturating_sub(ms(self.policy.pause.preroll_ms));
         self.emit(EventKind::SpeechEnded {
             leg,
             utterance,
@@ -123,6 +129,7 @@ impl Call {
                 Due {
                     deadline,
                     over_prompt,
+                    length,
                     endless: by == EndedBy::Length,
                 },
             );
@@ -237,7 +244,15 @@ impl Call {
             return;
         };
         if transcript.text.is_empty() {
-            self.heard_noise(due);
+            if transcript.rejected && !due.over_prompt && due.length >= UNCLEAR_MIN {
+                if !self.turn_ready {
+                    self.turn = CallerTurn::default();
+                }
+                self.turn.unclear = true;
+                self.turn_ready = true;
+            } else {
+                self.heard_noise(due);
+            }
             return;
         }
         let text = transcript.text.as_str();

@@ -1,4 +1,8 @@
 //! The keypad: `0` is a person, `*` the start, `#` the end of a number; the rest is what was offered.
+//!
+//! A key that may be personal comes as [`HIDDEN_KEY`]: the digit itself stays with whoever carries
+//! the call, under [`Request::Keep`](crate::Request::Keep), and neither this machine nor the journal
+//! ever has it.
 
 use super::Call;
 use super::state::*;
@@ -7,9 +11,29 @@ use crate::request::{Expect, Request};
 use crate::slots;
 use sidetone_types::*;
 
+/// A digit that must not be kept.
+pub const HIDDEN_KEY: char = '•';
+/// Digits of a phone number that are hidden; the rest, four of eleven, is read back.
+const HIDDEN_DIGITS: usize = 7;
+
 impl Call {
+    /// Whether the caller's next digit must come as [`HIDDEN_KEY`]: the head of a phone number, and
+    /// whatever is keyed to a person, which may be a card's number.
+    pub fn hides_keys(&self) -> bool {
+        match self.phase {
+            Phase::Assistant => {
+                self.awaiting == Awaiting::Slot
+                    && self.slot_expect() == Expect::PhoneNumber
+                    && self.keys.digits.chars().count() < HIDDEN_DIGITS
+            }
+            _ => true,
+        }
+    }
+
     pub(super) fn on_key(&mut self, leg: LegId, key: char) {
-        if !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D') || self.phase == Phase::Ended {
+        if !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D' | HIDDEN_KEY)
+            || self.phase == Phase::Ended
+        {
             return;
         }
         let entering = self.awaiting == Awaiting::Slot && is_number(&self.slot_expect());
@@ -125,13 +149,13 @@ impl Call {
             '*' => self.keys = Keys::default(),
             '#' => self.submit_keys(),
             digit => {
-                if self.keys.digits.len() < 20 {
+                if self.keys.digits.chars().count() < 20 {
                     self.keys.digits.push(digit);
                 }
                 self.keys.last = Some(self.now);
                 let full = expect
                     .digits()
-                    .is_some_and(|count| self.keys.digits.len() >= usize::from(count));
+                    .is_some_and(|count| self.keys.digits.chars().count() >= usize::from(count));
                 if full {
                     self.submit_keys();
                 }
@@ -154,11 +178,12 @@ impl Call {
     }
 
     fn keyed(&mut self, kind: SlotKind, count: Option<u8>, digits: &str) -> SlotCandidate {
+        let length = digits.chars().count();
         let valid = match kind {
             SlotKind::OrderNumber => digits.len() == 8 && slots::luhn(digits),
-            SlotKind::PhoneNumber => (10..=11).contains(&digits.len()),
+            SlotKind::PhoneNumber => (10..=11).contains(&length),
             SlotKind::CardEnding => digits.len() == 4,
-            _ => count.is_none_or(|count| digits.len() == usize::from(count)),
+            _ => count.is_none_or(|count| length == usize::from(count)),
         };
         let value = match kind {
             SlotKind::PhoneNumber => {
@@ -168,7 +193,8 @@ impl Call {
                     secret,
                     value: Heard::new(digits),
                 });
-                let tail = digits.get(digits.len().saturating_sub(4)..).unwrap_or("");
+                let known = digits.trim_start_matches(HIDDEN_KEY);
+                let tail = known.get(known.len().saturating_sub(4)..).unwrap_or("");
                 SlotValue {
                     shown: Masked::authored(format!("****{tail}")),
                     secret: Some(secret),

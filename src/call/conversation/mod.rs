@@ -4,7 +4,7 @@ mod asking;
 mod ending;
 mod handover;
 mod hearing;
-mod keys;
+pub(crate) mod keys;
 mod ladder;
 mod run;
 mod saying;

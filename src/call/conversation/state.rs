@@ -5,6 +5,7 @@ use crate::speak::Facts;
 use serde_json::Value as Json;
 use sidetone_types::*;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub(super) struct Hearing {
 pub(super) struct Due {
     pub deadline: CallTime,
     pub over_prompt: bool,
+    /// How long it was.
+    pub length: Duration,
     /// As long as an utterance can be: if it holds no word it was noise, and it goes on.
     pub endless: bool,
 }
@@ -114,6 +117,8 @@ pub(super) struct CallerTurn {
     pub slots: Vec<SlotCandidate>,
     /// The recognizer's doubt about any part of it: it may have been something else.
     pub doubtful: bool,
+    /// Part of it was speech that nobody can make words of.
+    pub unclear: bool,
 }
 
 /// A question to the outside whose reply is awaited.

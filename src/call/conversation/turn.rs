@@ -31,8 +31,32 @@ impl Call {
         self.no_input = 0;
         self.keys = Keys::default();
         self.remember(&turn.slots);
-        if !self.obey(&turn) {
+        if turn.text.is_empty() && turn.unclear {
+            self.unclear();
+        } else if !self.obey(&turn) {
             self.answer(turn);
+        }
+    }
+
+    /// The caller spoke and nobody can say what: asked again at once, not after a silence.
+    fn unclear(&mut self) {
+        match self.awaiting {
+            Awaiting::Nothing => {}
+            Awaiting::Request | Awaiting::Menu => self.misunderstood(),
+            Awaiting::Slot | Awaiting::ReadBack | Awaiting::Choice => self.no_answer(),
+            _ => {
+                self.no_match = self.no_match.saturating_add(1);
+                let count = self.no_match;
+                self.emit(EventKind::NoMatch { count });
+                match count {
+                    1 => {
+                        self.say("not-clear");
+                        self.ask_again();
+                    }
+                    2 => self.offer_keys("not-clear"),
+                    _ => self.seek_person("no_match"),
+                }
+            }
         }
     }
 
@@ -132,6 +156,9 @@ impl Call {
         let yes_no = slots::yes_no(&turn.text, self.lang);
         match (self.awaiting.clone(), yes_no) {
             (Awaiting::Nothing, _) => self.speak_into_work(turn),
+            (Awaiting::Request, _) if rules::is_done(&turn.text) => {
+                self.goodbye(EndReason::AssistantFinished);
+            }
             (Awaiting::Request | Awaiting::Menu, _) => self.wish(turn),
             (Awaiting::IntentConfirm(intent), Some(true)) => self.act_on(intent),
             (Awaiting::IntentConfirm(_), Some(false)) => self.intent_denied(turn),

@@ -24,6 +24,7 @@ const OWN_PROMPTS: &[(&str, &[&str])] = &[
     ("no-input", &[]),
     ("no-input-keys", &[]),
     ("no-input-bye", &[]),
+    ("not-clear", &[]),
     ("no-match", &[]),
     ("no-match-keys", &[]),
     ("menu-head", &[]),

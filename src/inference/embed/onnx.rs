@@ -36,8 +36,8 @@ struct Pool {
     back: Condvar,
 }
 
-/// Looks for the ONNX Runtime library: the path given, `ORT_DYLIB_PATH`, the system's library
-/// folders, and Python packages of it (their `capi` folder). The error lists what to do.
+/// Looks for the ONNX Runtime library: the path given, `ORT_DYLIB_PATH`, `.runtime` (where the
+/// set-up puts it), the system's library folders, and Python packages of it (their `capi` folder). The error lists what to do.
 pub fn find_runtime(configured: Option<&Path>) -> Result<PathBuf, InferenceError> {
     let named = configured
         .map(Path::to_owned)
@@ -53,6 +53,8 @@ pub fn find_runtime(configured: Option<&Path>) -> Result<PathBuf, InferenceError
         .map(PathBuf::from)
         .unwrap_or_default();
     let mut folders: Vec<PathBuf> = [
+        // Where `scripts/setup.sh` puts it.
+        ".runtime",
         "/usr/local/lib",
         "/usr/lib",
         "/usr/lib/x86_64-linux-gnu",
@@ -83,7 +85,7 @@ pub fn find_runtime(configured: Option<&Path>) -> Result<PathBuf, InferenceError
 fn missing(reason: &str) -> InferenceError {
     InferenceError::Missing {
         what: format!("the ONNX Runtime library ({reason})"),
-        todo: "Install it (pip install onnxruntime, or a release from onnxruntime.ai) and set ORT_DYLIB_PATH to its libonnxruntime.so, or use an encoder in safetensors".into(),
+        todo: "Run scripts/setup.sh run, which fetches it into .runtime, or install it (pip install onnxruntime) and set ORT_DYLIB_PATH to its libonnxruntime.so, or use an encoder in safetensors".into(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::dispatch::{self, DispatchMessage};
 use sidetone_acd::AcdInput;
 use sidetone_call::{Expect, Request, slots};
 use sidetone_inference::InferenceError;
-use sidetone_inference::recognizer::{Hint, Job, Recognized};
+use sidetone_inference::recognizer::{Hint, Job, Recognized, Rejected};
 use sidetone_inference::synth::{Say, Voice};
 use sidetone_records::masking::HeardWord;
 use sidetone_records::vault::Side;
@@ -145,6 +145,7 @@ impl CallTask {
     }
 
     fn say(&mut self, prompt: PromptId, key: String, text: String, lang: Lang) {
+        self.prompt_asked = Some((prompt, self.now()));
         self.mouth.expect(prompt, text.chars().count());
         let Some(voice) = &self.house.models.voice else {
             self.spoken(Spoken {
@@ -315,6 +316,7 @@ impl CallTask {
         };
         let transcript = Transcript {
             utterance,
+            rejected: heard.rejected == Some(Rejected::Unsure),
             text,
             words,
             stage: Stage::Final,

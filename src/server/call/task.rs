@@ -11,7 +11,7 @@ use super::mouth::{Mouth, MouthSignal};
 use super::{CallHandle, CallMessage, Caller};
 use crate::house::House;
 use crate::safe::Safe;
-use sidetone_call::{Call, Expect, Output};
+use sidetone_call::{Call, Expect, HIDDEN_KEY, Output};
 use sidetone_edge::{LegHandle, LegSignal};
 use sidetone_inference::recognizer::Place;
 use sidetone_records::masking::Masker;
@@ -111,6 +111,8 @@ pub(super) struct CallTask {
     pub over: bool,
     /// For the latency of replies: end of the caller's last speech.
     pub caller_spoke_to: Option<CallTime>,
+    /// When the sound of the prompt that comes next was asked for.
+    pub prompt_asked: Option<(PromptId, CallTime)>,
 }
 
 impl CallTask {
@@ -155,6 +157,7 @@ impl CallTask {
             draining: false,
             over: false,
             caller_spoke_to: None,
+            prompt_asked: None,
             began,
             handle,
             house,
@@ -218,10 +221,8 @@ impl CallTask {
         self.draining = true;
         while let Some(input) = self.inputs.pop_front() {
             let now = self.now();
-            match self.without_keyed_number(&input) {
-                Some(masked) => self.journal.input(now, &masked),
-                None => self.journal.input(now, &input),
-            }
+            let input = self.without_keyed_number(input);
+            self.journal.input(now, &input);
             self.machine.handle(now, input);
             self.deadline = None;
             while let Some(output) = self.machine.poll() {
@@ -239,20 +240,28 @@ impl CallTask {
         self.draining = false;
     }
 
-    /// A phone number that is keyed goes to the safe; the journal keeps that keys were pressed, and
-    /// not which.
-    fn without_keyed_number(&self, input: &CallInput) -> Option<CallInput> {
+    /// What is keyed into a phone number, or to a person, goes to the safe; the machine and the
+    /// journal learn that a key was pressed, and not which.
+    fn without_keyed_number(&mut self, input: CallInput) -> CallInput {
         match input {
             CallInput::Key {
                 leg: LegId::CALLER,
                 key,
             } if key.is_ascii_digit() && *self.machine.expect() == Expect::PhoneNumber => {
-                Some(CallInput::Key {
+                self.safe.key(key);
+                let hidden = self.machine.hides_keys();
+                CallInput::Key {
                     leg: LegId::CALLER,
-                    key: '5',
-                })
+                    key: if hidden { HIDDEN_KEY } else { key },
+                }
             }
-            _ => None,
+            CallInput::Key { leg, key } if key.is_ascii_digit() && self.machine.hides_keys() => {
+                CallInput::Key {
+                    leg,
+                    key: HIDDEN_KEY,
+                }
+            }
+            other => other,
         }
     }
 
@@ -406,13 +415,7 @@ impl CallTask {
     pub fn mouth_signal(&mut self, signal: MouthSignal) {
         match signal {
             MouthSignal::Started { prompt } => {
-                if let Some(spoke_to) = self.caller_spoke_to.take() {
-                    self.took(
-                        LatencyStage::FirstReplyAudio,
-                        None,
-                        self.now().since(spoke_to),
-                    );
-                }
+                self.reply_sounds(prompt);
                 self.give(CallInput::PromptStarted { prompt });
             }
             MouthSignal::Ended {
@@ -427,6 +430,19 @@ impl CallTask {
                 });
             }
         }
+    }
+
+    /// Takes the times of a reply: from its words to its sound, and from the caller's last voiced
+    /// frame to its sound.
+    fn reply_sounds(&mut self, prompt: PromptId) {
+        let Some(spoke_to) = self.caller_spoke_to.take() else {
+            return;
+        };
+        let now = self.now();
+        if let Some((_, asked)) = self.prompt_asked.filter(|(asked, _)| *asked == prompt) {
+            self.took(LatencyStage::FirstReplyAudio, None, now.since(asked));
+        }
+        self.took(LatencyStage::EndToEnd, None, now.since(spoke_to));
     }
 
     /// What the legs' wires say beside sound.

@@ -76,6 +76,7 @@ impl Script {
             stage: Stage::Final,
             lang: self.lang,
             confidence: 900,
+            rejected: false,
         };
         self.wait(200);
         self.event(EventKind::Heard { leg, transcript });

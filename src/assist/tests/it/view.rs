@@ -106,6 +106,7 @@ fn history_holds_what_was_played_and_heard() {
             stage: Stage::Final,
             lang: Lang::En,
             confidence: 0,
+            rejected: false,
         },
     });
     assert_eq!(call.view().turns.len(), 1);
@@ -122,6 +123,7 @@ fn two_who_talk_at_once_stand_in_the_order_in_which_they_began() {
             stage: Stage::Final,
             lang: Lang::En,
             confidence: 900,
+            rejected: false,
         };
         call.event(EventKind::Heard { leg, transcript });
     };

@@ -78,6 +78,7 @@ fn random_input(dice: &mut Dice, asked: &[RequestId]) -> CallInput {
                 stage: Stage::Final,
                 lang: *dice.of(&Lang::ALL),
                 confidence: dice.roll(1100) as u16,
+                rejected: false,
             },
             slots: Vec::new(),
         },

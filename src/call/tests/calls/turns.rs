@@ -169,6 +169,78 @@ fn a_noise_is_nothing() {
 }
 
 #[test]
+fn words_that_nobody_can_make_out_are_asked_for_at_once() {
+    check(
+        "
+        0.0 start zh wang
+        10.0 mumble 1.2
+        24.0 caller: 查一下我的账单
+        40.0 mumble 0.9
+        46.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh c-wang
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
+            12.00 caller said ""
+            12.00 no match 1
+            12.05 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+            25.72 caller said "查一下我的账单"
+            25.74 intent bill-query 930
+            25.74 flow bill at who
+            25.86 connector ok
+            25.91 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            32.08 say bill-want-lines: 要听一下明细吗？
+            39.52 no input 1
+            39.57 say no-input: 不好意思，我没有听到您说话。
+            40.60 barge-in
+            40.62 stopped after "不好意思，我"
+            41.70 caller said ""
+            41.75 say no-input: 不好意思，我没有听到您说话。
+            44.32 say bill-want-lines: 要听一下明细吗？
+        "#]],
+    );
+}
+
+#[test]
+fn a_cough_is_not_asked_about() {
+    check(
+        "
+        0.0 start zh
+        9.0 mumble 0.4
+        14.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.20 caller said ""
+        "#]],
+    );
+}
+
+#[test]
+fn nothing_more_at_the_open_question_is_a_goodbye() {
+    check(
+        "
+        0.0 start zh
+        9.0 caller: 没有了谢谢
+        16.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.40 caller said "没有了谢谢"
+            10.45 say goodbye: 感谢您的来电，再见。
+            12.25 call ended: AssistantFinished
+            12.25 → hang up caller
+            13.75 → finish
+        "#]],
+    );
+}
+
+#[test]
 fn a_noise_that_is_no_word_starts_the_silence_anew() {
     check(
         "

@@ -61,6 +61,8 @@ pub struct World {
     prompts: BTreeMap<PromptId, (CallTime, u64)>,
     lang: Lang,
     dead: BTreeSet<String>,
+    /// Speech that the recognizer rejects.
+    mumbles: Vec<(CallTime, CallTime)>,
     pub log: Vec<String>,
     pub inputs: Vec<(CallTime, CallInput)>,
     pub events: Vec<CallEvent>,
@@ -90,6 +92,7 @@ impl World {
             prompts: BTreeMap::new(),
             lang: Lang::Zh,
             dead: BTreeSet::new(),
+            mumbles: Vec::new(),
             log: Vec::new(),
             inputs: Vec::new(),
             events: Vec::new(),
@@ -138,6 +141,13 @@ impl World {
             ["noise", seconds] => {
                 self.voice(time, LegId::CALLER, 2);
                 self.voice(time + length(seconds), LegId::CALLER, 0);
+                return time;
+            }
+            ["mumble", seconds] => {
+                let end = time + length(seconds);
+                self.voice(time, LegId::CALLER, 2);
+                self.voice(end, LegId::CALLER, 0);
+                self.mumbles.push((time, end));
                 return time;
             }
             ["keys", keys] => {
@@ -423,6 +433,8 @@ impl World {
             Lang::En
         };
         let lang = if text.is_empty() { self.lang } else { lang };
+        let mumbled = |(from, to): &(CallTime, CallTime)| *from < span.to && *to > span.from;
+        let rejected = text.is_empty() && self.mumbles.iter().any(mumbled);
         let found = slots::parse_on(&text, lang, self.call.expect(), Some(TODAY));
         let candidates = found.into_iter().map(candidate).collect();
         let transcript = Transcript {
@@ -432,6 +444,7 @@ impl World {
             stage: Stage::Final,
             lang,
             confidence: 900,
+            rejected,
         };
         let input = CallInput::Final {
             leg,
