@@ -28,7 +28,9 @@ mod webrtc_leg;
 mod webrtc_peer;
 
 pub use frames::{Frame, FrameReceiver, FrameSender};
-pub use leg::{CloseReason, LegControl, LegHandle, LegSignal};
+pub use leg::{
+    CloseReason, LegCommand, LegControl, LegHandle, LegSignal, Replaces, Transfer, TransferOutcome,
+};
 pub use webrtc_edge::{PendingCall, WebRtcCaller, WebRtcConfig, WebRtcEdge};
 
 /// What can go wrong at an edge, with what to do about it.
@@ -51,6 +53,11 @@ pub enum EdgeError {
     Setup { step: &'static str, why: String },
     #[error("no network address was found within {seconds} s; check `bind_ip`")]
     NoAddress { seconds: u64 },
+    #[error("the SIP setting `{field}` cannot be used: {why}")]
+    Config { field: &'static str, why: String },
+    /// A call that did not come about, with the SIP status code of the refusal (RFC 3261 section 21).
+    #[error("the call was refused: {code} {phrase}")]
+    Refused { code: u16, phrase: String },
     #[error(transparent)]
     Codec(#[from] sidetone_media::CodecError),
     #[error(transparent)]
