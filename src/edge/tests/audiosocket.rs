@@ -1,6 +1,6 @@
 //! AudioSocket over TCP, with the tests as the PBX.
 
-use crate::support::{closed, frequency_hz, listen, signal, speak, within};
+use crate::support::{assert_hz, closed, listen, signal, speak, within};
 use sidetone_edge::dialects::{
     AudioSocketConfig, AudioSocketServer, Mode, Opening, StreamCall, Unregistered,
 };
@@ -105,7 +105,7 @@ async fn both_ends_hear_each_other_and_keys_come() {
         let hearing = tokio::spawn(async move { listen(&mut call.caller.frames_in, 1).await.1 });
         pbx.speak(kind, rate_hz, 440.0, 2).await;
         let heard = hearing.await.unwrap();
-        assert!((frequency_hz(&heard) - 440.0).abs() < 2.0, "{rate_hz}");
+        assert_hz(&heard, 16_000, 440.0);
         assert!((sidetone_media::level_dbov(&heard) + 20.0).abs() < 1.0);
         pbx.send(0x03, b"7").await;
         let mut sound = Vec::new();
@@ -119,8 +119,7 @@ async fn both_ends_hear_each_other_and_keys_come() {
             assert_eq!(payload.len(), rate_hz as usize / 50 * 2);
             sound.extend(samples(&payload));
         }
-        let wanted = frequency_hz(&sound) * f64::from(rate_hz) / 16_000.0;
-        assert!((wanted - 1000.0).abs() < 5.0, "{rate_hz}: {wanted}");
+        assert_hz(&sound, rate_hz, 1000.0);
         let key = within("the key", call.caller.signals.recv()).await;
         assert!(matches!(
             key,
@@ -228,8 +227,8 @@ async fn two_connections_are_the_two_sides_of_an_assisted_call() {
         }
     );
     let ((), ()) = one;
-    assert!((frequency_hz(&two.0.1) - 440.0).abs() < 2.0);
-    assert!((frequency_hz(&two.1.1) - 700.0).abs() < 2.0);
+    assert_hz(&two.0.1, 16_000, 440.0);
+    assert_hz(&two.1.1, 16_000, 700.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
