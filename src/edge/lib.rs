@@ -23,6 +23,7 @@ mod outgoing;
 pub mod ports;
 pub mod rtp;
 mod sdp;
+pub mod sip;
 pub mod webrtc_edge;
 mod webrtc_leg;
 mod webrtc_peer;

@@ -1,6 +1,5 @@
 //! What the server sees of the SIP edge.
 
-use super::config::SipConfig;
 use crate::leg::LegHandle;
 use crate::EdgeError;
 use sidetone_types::AgentId;
@@ -256,9 +255,3 @@ pub struct SipFigures {
     /// Messages since the start that could not be read.
     pub broken: u64,
 }
-
-/// What [`super::SipEdge::start`] gives.
-pub type Started = (super::SipEdge, mpsc::Receiver<SipEvent>);
-
-/// Kept here so that the configuration's type is part of the API's page.
-pub type Config = SipConfig;

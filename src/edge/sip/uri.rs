@@ -255,10 +255,6 @@ impl NameAddr {
     pub fn param(&self, name: &str) -> Option<&str> {
         param(&self.params, name)
     }
-
-    pub fn tag(&self) -> Option<&str> {
-        self.param("tag").filter(|tag| !tag.is_empty())
-    }
 }
 
 /// Where the bracket of the address opens, outside of quotes. An unbalanced quote is an error.
@@ -374,9 +370,9 @@ mod tests {
     fn names_with_addresses() {
         let from = NameAddr::read(r#""J Rosenberg \\\"" <sip:j@example.com> ; tag = 98 "#).unwrap();
         assert_eq!(from.display.as_deref(), Some(r#"J Rosenberg \""#));
-        assert_eq!(from.tag(), Some("98"));
+        assert_eq!(from.param("tag"), Some("98"));
         let bare = NameAddr::read("sip:a@b;tag=x").unwrap();
-        assert_eq!((bare.tag(), bare.uri.params.len()), (Some("x"), 0));
+        assert_eq!((bare.param("tag"), bare.uri.params.len()), (Some("x"), 0));
         assert_eq!(NameAddr::read("caller<sip:a@b>").unwrap().display.as_deref(), Some("caller"));
         for bad in [
             "Bell, Alexander <sip:a@b>", "\"Mr. J <sip:a@b>", "< sip:a@b >", "<sip:a@b",
