@@ -213,7 +213,7 @@ fn keys_are_exact_under_loss_swaps_and_repeats() {
             DIGITS.chars().for_each(|key| world.a.stream.press(key));
             world.run(250, |_| {
                 let copies = usize::from(noise(&mut seed) % 100 >= loss)
-                    + usize::from(noise(&mut seed) % 10 == 0);
+                    + usize::from(noise(&mut seed).is_multiple_of(10));
                 (copies, u64::from(noise(&mut seed) % 60_000))
             });
             assert_eq!(world.b.keys, DIGITS, "{codec:?} at {loss} %");
