@@ -3,4 +3,8 @@
 mod calls;
 mod network;
 mod rtp;
+mod sip;
+mod sip_house;
+mod sip_torture;
+mod sipp;
 mod support;
