@@ -29,7 +29,7 @@ fn two_people_who_talk_elsewhere_are_heard_and_nothing_is_said() {
         0.1 accepted
         2.0 caller: 我的快递到哪了
         5.0 agent: 您好，我帮您查一下
-        9.0 hangup
+        9.0 caller-leaves
         12.0 end
         ",
         expect![[r#""#]],
