@@ -19,6 +19,8 @@
 
 pub mod dialects;
 pub mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod leg;
 mod outgoing;
 mod ports;

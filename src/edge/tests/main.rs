@@ -1,7 +1,8 @@
 //! Real calls inside one process, over the loopback interface: both ends of a WebRTC leg, and the
-//! streams of telephone systems with the tests as the telephone system.
+//! streams of telephone systems with the tests as the telephone system. And what no input may do.
 
 mod audiosocket;
 mod calls;
+mod fuzz;
 mod streams;
 mod support;
