@@ -2,9 +2,10 @@
 //!
 //! **Place in the flow.** A wire on one side, a [`LegHandle`] on the other: 16 kHz frames in, frames
 //! out, and a few signals (connected, key, quality, closed). Nothing above learns which wire it is.
-//! The wires are WebRTC ([`webrtc_edge`]), for the browser's page and, as the other end of the same
-//! wire, the command-line caller and the load bench; and the streams of telephone systems
-//! ([`dialects`]): AudioSocket, Asterisk's WebSocket channel, Twilio's Media Streams.
+//! The wires: WebRTC ([`webrtc_edge`]), which is the browser's page and, as the other end of the same
+//! wire, the command-line caller and the load bench; plain or encrypted RTP ([`rtp`]), whose
+//! signalling is SIP ([`sip`]); and the streams of telephone systems ([`dialects`]): AudioSocket,
+//! Asterisk's WebSocket channel, Twilio's Media Streams.
 //!
 //! **Invariants.** One task owns one leg. Every channel is bounded: sound that is not taken in time
 //! is dropped oldest first, counted, and shows as a gap to whoever reads on ([`frames`]); a signal is
@@ -23,8 +24,10 @@ pub mod frames;
 pub mod fuzzing;
 mod leg;
 mod outgoing;
-mod ports;
+pub mod ports;
+pub mod rtp;
 mod sdp;
+pub mod sip;
 pub mod webrtc_edge;
 mod webrtc_leg;
 mod webrtc_peer;

@@ -22,7 +22,7 @@ names! {
     VIA = "Via", FROM = "From", TO = "To", CALL_ID = "Call-ID", CSEQ = "CSeq",
     CONTACT = "Contact", MAX_FORWARDS = "Max-Forwards", CONTENT_LENGTH = "Content-Length",
     CONTENT_TYPE = "Content-Type", CONTENT_ENCODING = "Content-Encoding", ROUTE = "Route",
-    RECORD_ROUTE = "Record-Route", REQUIRE = "Require", PROXY_REQUIRE = "Proxy-Require",
+    RECORD_ROUTE = "Record-Route", REQUIRE = "Require",
     SUPPORTED = "Supported", UNSUPPORTED = "Unsupported", ALLOW = "Allow", ACCEPT = "Accept",
     ACCEPT_ENCODING = "Accept-Encoding", AUTHORIZATION = "Authorization",
     PROXY_AUTHORIZATION = "Proxy-Authorization", WWW_AUTHENTICATE = "WWW-Authenticate",
@@ -31,7 +31,7 @@ names! {
     REFER_TO = "Refer-To", REFERRED_BY = "Referred-By", REFER_SUB = "Refer-Sub",
     REPLACES = "Replaces", EVENT = "Event", SUBSCRIPTION_STATE = "Subscription-State",
     REASON = "Reason", RETRY_AFTER = "Retry-After", USER_AGENT = "User-Agent",
-    SERVER = "Server", WARNING = "Warning", PRIVACY = "Privacy", DATE = "Date",
+    WARNING = "Warning", PRIVACY = "Privacy",
     P_ASSERTED_IDENTITY = "P-Asserted-Identity", SUBJECT = "Subject",
 }
 
@@ -71,12 +71,12 @@ pub(crate) struct Headers(Vec<(Cow<'static, str>, String)>);
 
 impl Headers {
     /// The first value of a header. `name` is one of [`name`].
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &'static str) -> Option<&str> {
         self.all(name).next()
     }
 
     /// Each line of a header.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn all(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.0
             .iter()
             .filter(move |(key, _)| key == name)
@@ -84,7 +84,7 @@ impl Headers {
     }
 
     /// Each value of a header that takes lists, over all its lines.
-    pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn list(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.all(name).flat_map(|line| split(line, b','))
     }
 
@@ -93,16 +93,16 @@ impl Headers {
         self.0.len()
     }
 
-    pub fn count(&self, name: &str) -> usize {
+    pub fn count(&self, name: &'static str) -> usize {
         self.all(name).count()
     }
 
     /// Whether a list of tokens has one, in any case.
-    pub fn has_token(&self, name: &str, token: &str) -> bool {
+    pub fn has_token(&self, name: &'static str, token: &str) -> bool {
         self.list(name).any(|one| one.eq_ignore_ascii_case(token))
     }
 
-    pub fn number(&self, name: &str) -> Option<u32> {
+    pub fn number(&self, name: &'static str) -> Option<u32> {
         let text = self.get(name)?;
         let digits = text.split(';').next()?.trim();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -125,8 +125,15 @@ impl Headers {
         self.push(name, value);
     }
 
-    pub fn remove(&mut self, name: &str) {
+    pub fn remove(&mut self, name: &'static str) {
         self.0.retain(|(key, _)| key != name);
+    }
+
+    /// Puts another value in the place of a header's first line.
+    pub fn replace_first(&mut self, name: &'static str, value: String) {
+        if let Some((_, old)) = self.0.iter_mut().find(|(key, _)| key == name) {
+            *old = value;
+        }
     }
 
     /// Puts a header before all others.
@@ -255,13 +262,7 @@ impl Request {
     /// caller's affair.
     pub fn reply(&self, code: u16) -> Response {
         let mut headers = Headers::default();
-        for name in [
-            name::VIA,
-            name::FROM,
-            name::TO,
-            name::CALL_ID,
-            name::CSEQ,
-        ] {
+        for name in [name::VIA, name::FROM, name::TO, name::CALL_ID, name::CSEQ] {
             headers.copy(&self.headers, name);
         }
         Response {

@@ -1,8 +1,10 @@
-//! Real calls inside one process, over the loopback interface: both ends of a WebRTC leg, and the
-//! streams of telephone systems with the tests as the telephone system. And what no input may do.
+//! Real calls inside one process, over the loopback interface: both ends of a leg, and the streams of
+//! telephone systems with the tests as the telephone system. And what no input may do.
 
 mod audiosocket;
 mod calls;
 mod fuzz;
+mod network;
+mod rtp;
 mod streams;
 mod support;

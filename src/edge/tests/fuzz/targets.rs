@@ -2,7 +2,7 @@
 
 use super::Target;
 use bytes::BytesMut;
-use sidetone_edge::dialects::{Network, Opening, asterisk, audiosocket, twilio};
+use sidetone_edge::dialects::{DialectError, Network, Opening, asterisk, audiosocket, twilio};
 use sidetone_edge::fuzzing;
 use sidetone_media::codec::PACKET_SAMPLES_MAX;
 use sidetone_media::event::{EventReceiver, TelephoneEvent};
@@ -16,7 +16,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wav", wav_file),
     ("telephone-event", telephone_events),
     ("opus", opus_packets),
-    ("sdp-browser", browser_description),
+    ("sdp-browser", fuzzing::browser_description),
+    ("sip", fuzzing::sip_message),
+    ("sip-stream", fuzzing::sip_stream),
+    ("sdp", fuzzing::session_description),
+    ("rtp", fuzzing::rtp_datagrams),
+    ("rtcp", fuzzing::rtcp_packet),
     ("opening", opening_parameters),
 ];
 
@@ -37,15 +42,30 @@ fn audiosocket_stream(input: &[u8]) -> String {
                 });
             }
             Ok(other) => seen.push_str(&format!("{other:?}")),
-            Err(error) => seen.push_str(&error.to_string()),
+            Err(error) => seen.push_str(&fault(error)),
         }
         let mut again = BytesMut::new();
         audiosocket::build(message[0], &message[3..], &mut again);
         assert_eq!(again, message, "what is written is what was read");
     }
     assert_eq!(taken + buffer.len(), input.len(), "no byte is lost");
-    seen.truncate(seen.floor_char_boundary(200));
-    seen
+    seen.chars().take(60).collect()
+}
+
+/// What kind of fault, without what a stranger wrote.
+fn fault(error: DialectError) -> String {
+    match error {
+        DialectError::Malformed { field, why, .. } => {
+            format!("{field}: {}", why.split('(').next().unwrap_or_default())
+        }
+        other => name_of(&other),
+    }
+}
+
+/// The name of a variant.
+fn name_of(value: &impl std::fmt::Debug) -> String {
+    let shown = format!("{value:?}");
+    shown.chars().take_while(|c| c.is_alphanumeric()).collect()
 }
 
 fn asterisk_message(input: &[u8]) -> String {
@@ -60,8 +80,8 @@ fn asterisk_message(input: &[u8]) -> String {
                 start.channel_variables.len().min(4)
             )
         }
-        Ok(event) => format!("{event:?}"),
-        Err(error) => error.to_string(),
+        Ok(event) => name_of(&event),
+        Err(error) => fault(error),
     }
 }
 
@@ -77,8 +97,8 @@ fn twilio_message(input: &[u8]) -> String {
                 start.parameters.len().min(4)
             )
         }
-        Ok(event) => format!("{event:?}"),
-        Err(error) => error.to_string(),
+        Ok(event) => name_of(&event),
+        Err(error) => fault(error),
     }
 }
 
@@ -154,10 +174,6 @@ fn opus_packets(input: &[u8]) -> String {
         }
     }
     seen
-}
-
-fn browser_description(input: &[u8]) -> String {
-    fuzzing::session_description(&String::from_utf8_lossy(input))
 }
 
 /// Lines of `name=value`, as a far end's parameters; the last is a block of addresses.
