@@ -213,12 +213,53 @@ fn keys_are_exact_under_loss_swaps_and_repeats() {
             DIGITS.chars().for_each(|key| world.a.stream.press(key));
             world.run(250, |_| {
                 let copies = usize::from(noise(&mut seed) % 100 >= loss)
-                    + usize::from(noise(&mut seed) % 10 == 0);
+                    + usize::from(noise(&mut seed).is_multiple_of(10));
                 (copies, u64::from(noise(&mut seed) % 60_000))
             });
             assert_eq!(world.b.keys, DIGITS, "{codec:?} at {loss} %");
         }
     }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_keys_are_exact_under_any_luck(digits in "[0-9A-D*#]{1,6}", mut seed: u32, loss in 0u32..15, repeats in 0u32..30, late in 1u32..80_000) {
+        let mut world = World::new(params(RtpCodec::Pcma, B), params(RtpCodec::Pcma, A));
+        digits.chars().for_each(|key| world.a.stream.press(key));
+        world.run(130, |_| {
+            let copies = usize::from(noise(&mut seed) % 100 >= loss)
+                + usize::from(noise(&mut seed) % 100 < repeats);
+            (copies, u64::from(noise(&mut seed) % late))
+        });
+        proptest::prop_assert_eq!(&world.b.keys, &digits);
+    }
+}
+
+#[test]
+fn from_mouth_to_ear_is_short_over_a_bad_network() {
+    let mut seed = 9;
+    let mut world = World::new(params(RtpCodec::Pcmu, B), params(RtpCodec::Pcmu, A));
+    world.a.tone = Oscillator::new(440.0, -120.0);
+    let mut bad = |_| {
+        let kept = noise(&mut seed) % 100 >= 5;
+        (usize::from(kept), u64::from(noise(&mut seed) % 40_000))
+    };
+    // Ten seconds to get to know the network, then a word.
+    let mut delays = Vec::new();
+    for _ in 0..20 {
+        world.run(500, &mut bad);
+        let begun = world.b.heard.len();
+        world.a.tone = Oscillator::new(440.0, -20.0);
+        world.run(25, &mut bad);
+        world.a.tone = Oscillator::new(440.0, -120.0);
+        let heard = &world.b.heard[begun..];
+        let at = heard.chunks_exact(16).position(|ms| level_dbov(ms) > -30.0);
+        delays.push(at.expect("heard"));
+    }
+    delays.sort_unstable();
+    println!("mouth to ear at 5 % loss and 40 ms of jitter, ms: {delays:?}");
+    assert!(delays[19] <= 200, "{delays:?}");
 }
 
 #[test]

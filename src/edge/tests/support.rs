@@ -8,7 +8,12 @@ use sidetone_media::tones::Oscillator;
 use sidetone_media::{FRAME_SAMPLES, Pcm, SILENCE};
 use std::future::Future;
 use std::time::Duration;
+use tokio::sync::RwLock;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Counting descriptors and measuring delays needs the process for itself: such tests write, the
+/// others read.
+pub static ALONE: RwLock<()> = RwLock::const_new(());
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
