@@ -20,7 +20,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use targets::TARGETS;
+use targets::{ELSEWHERE, TARGETS};
 
 /// Inputs of the short run.
 const SHORT: u64 = 20_000;
@@ -113,7 +113,7 @@ fn fuzz(name: &str, target: Target, run: Run) -> Result<(), String> {
     let mut mutator = Mutator::new(run.seed ^ shape(name), &corpus);
     loop {
         let over = match run.time {
-            Some(time) => driver.ran % 64 == 0 && began.elapsed() >= time,
+            Some(time) => driver.ran.is_multiple_of(64) && began.elapsed() >= time,
             None => driver.ran >= SHORT,
         };
         if over {
@@ -193,13 +193,15 @@ impl Driver<'_> {
 }
 
 fn corpus_of(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(name);
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let others = ELSEWHERE.iter().filter(|(target, _)| *target == name);
+    let folders = others.map(|(_, folder)| tests.join(folder));
     let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-        if let Ok(bytes) = std::fs::read(entry.path()) {
-            files.insert(entry.file_name(), bytes);
+    for folder in folders.chain([tests.join("corpus").join(name)]) {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if let Ok(bytes) = std::fs::read(entry.path()) {
+                files.insert(entry.file_name(), bytes);
+            }
         }
     }
     files.into_values().collect()

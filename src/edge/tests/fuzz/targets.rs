@@ -25,6 +25,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("opening", opening_parameters),
 ];
 
+/// Inputs that other tests keep.
+pub const ELSEWHERE: &[(&str, &str)] = &[("sip", "rfc4475"), ("sip-stream", "rfc4475")];
+
 /// A whole stream: split, read, and written again.
 fn audiosocket_stream(input: &[u8]) -> String {
     let mut buffer = BytesMut::from(input);
