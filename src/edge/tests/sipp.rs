@@ -15,11 +15,30 @@ async fn sipp(house: &House, transport: Transport, scenario: &str, number: &str)
     let media = PORTS.fetch_add(8, Ordering::Relaxed);
     let errors = tempfile::NamedTempFile::new().unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp");
-    let kind = if transport == Transport::Tcp { "t1" } else { "u1" };
+    let kind = if transport == Transport::Tcp {
+        "t1"
+    } else {
+        "u1"
+    };
     let output = Command::new("sipp")
         .arg(house.address(transport).to_string())
-        .args(["-sf", &format!("{folder}/{scenario}.xml"), "-s", number, "-t", kind])
-        .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-mp", &media.to_string(), "-rtp_echo"])
+        .args([
+            "-sf",
+            &format!("{folder}/{scenario}.xml"),
+            "-s",
+            number,
+            "-t",
+            kind,
+        ])
+        .args([
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-mp",
+            &media.to_string(),
+            "-rtp_echo",
+        ])
         .args(["-m", "1", "-timeout", "50s", "-timeout_error", "-nostdin"])
         .args(["-au", "1001", "-ap", "tulip", "-trace_err", "-error_file"])
         .arg(errors.path())
@@ -32,13 +51,18 @@ async fn sipp(house: &House, transport: Transport, scenario: &str, number: &str)
     if !output.status.success() {
         let why = std::fs::read_to_string(errors.path()).unwrap_or_default();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        panic!("{scenario} over {transport:?}: {}\n{stderr}\n{why}", output.status);
+        panic!(
+            "{scenario} over {transport:?}: {}\n{stderr}\n{why}",
+            output.status
+        );
     }
 }
 
 async fn closed(house: &mut House, wanted: CloseReason) {
     let last = house
-        .until("the end of the leg", |seen| matches!(seen, Seen::Signal(LegSignal::Closed { .. })))
+        .until("the end of the leg", |seen| {
+            matches!(seen, Seen::Signal(LegSignal::Closed { .. }))
+        })
         .await;
     assert_eq!(last, Seen::Signal(LegSignal::Closed { reason: wanted }));
     house.empty().await;
@@ -48,8 +72,12 @@ async fn closed(house: &mut House, wanted: CloseReason) {
 async fn sound_both_ways(scenario: &str, transport: Transport) {
     let mut house = House::open(config()).await;
     sipp(&house, transport, scenario, "ring").await;
-    let heard = house.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
-    let Seen::Heard(hz) = heard else { unreachable!() };
+    let heard = house
+        .until("a tone", |seen| matches!(seen, Seen::Heard(_)))
+        .await;
+    let Seen::Heard(hz) = heard else {
+        unreachable!()
+    };
     assert!((hz - 440.0).abs() < 4.0, "{hz} Hz");
     closed(&mut house, CloseReason::FarEnd).await;
 }
@@ -73,7 +101,9 @@ async fn an_offer_may_come_late() {
 async fn a_phone_logs_in() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "register", "1001").await;
-    house.until("the log-in", |seen| *seen == Seen::Registered(1)).await;
+    house
+        .until("the log-in", |seen| *seen == Seen::Registered(1))
+        .await;
     let phones = house.edge.registrations();
     assert_eq!((phones.len(), phones[0].agent.as_str()), (1, "anna"));
 }
@@ -82,7 +112,9 @@ async fn a_phone_logs_in() {
 async fn a_caller_gives_up() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "cancel", "slow").await;
-    house.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    house
+        .until("the CANCEL", |seen| *seen == Seen::Cancelled)
+        .await;
     house.empty().await;
 }
 
@@ -101,8 +133,13 @@ async fn hold_in_all_its_forms() {
 async fn a_transfer_is_reported() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "refer", "ring").await;
-    let wanted = LegSignal::Transfer(Transfer { to: "someone".into(), replaces: None });
-    house.until("the transfer", |seen| *seen == Seen::Signal(wanted.clone())).await;
+    let wanted = LegSignal::Transfer(Transfer {
+        to: "someone".into(),
+        replaces: None,
+    });
+    house
+        .until("the transfer", |seen| *seen == Seen::Signal(wanted.clone()))
+        .await;
     closed(&mut house, CloseReason::FarEnd).await;
 }
 
@@ -110,7 +147,9 @@ async fn a_transfer_is_reported() {
 async fn a_bye_may_come_early() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "early_bye", "slow").await;
-    house.until("the BYE", |seen| *seen == Seen::Cancelled).await;
+    house
+        .until("the BYE", |seen| *seen == Seen::Cancelled)
+        .await;
     sipp(&house, Transport::Udp, "bye_before_ack", "ring").await;
     closed(&mut house, CloseReason::FarEnd).await;
 }
