@@ -59,13 +59,14 @@ impl Default for PausePolicy {
         };
         Self {
             rows: vec![
-                row(Thought::CountComplete, 250, 400),
-                row(Thought::Answered, 300, 450),
-                row(Thought::Complete, 400, 800),
-                row(Thought::Unknown, 600, 900),
-                row(Thought::Incomplete, 1100, 1600),
-                row(Thought::DigitsComing, 1400, 2000),
-                row(Thought::Story, 1300, 1800),
+                // The voice level falls 120 ms after the last voiced frame; that is not counted here.
+                row(Thought::CountComplete, 180, 350),
+                row(Thought::Answered, 220, 400),
+                row(Thought::Complete, 300, 700),
+                row(Thought::Unknown, 500, 800),
+                row(Thought::Incomplete, 1000, 1500),
+                row(Thought::DigitsComing, 1300, 1900),
+                row(Thought::Story, 1200, 1700),
             ],
             onset_ms: 120,
             flicker_ms: 100,

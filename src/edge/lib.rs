@@ -2,8 +2,10 @@
 //!
 //! **Place in the flow.** A wire on one side, a [`LegHandle`] on the other: 16 kHz frames in, frames
 //! out, and a few signals (connected, key, quality, closed). Nothing above learns which wire it is.
-//! Today there is one wire, WebRTC ([`webrtc_edge`]): the browser's page and, as the other end of
-//! the same wire, the command-line caller and the load bench.
+//! The wires: WebRTC ([`webrtc_edge`]), which is the browser's page and, as the other end of the same
+//! wire, the command-line caller and the load bench; plain or encrypted RTP ([`rtp`]), whose
+//! signalling is SIP ([`sip`]); and the streams of telephone systems ([`dialects`]): AudioSocket,
+//! Asterisk's WebSocket channel, Twilio's Media Streams.
 //!
 //! **Invariants.** One task owns one leg. Every channel is bounded: sound that is not taken in time
 //! is dropped oldest first, counted, and shows as a gap to whoever reads on ([`frames`]); a signal is
@@ -16,17 +18,22 @@
 //! (`call`).
 #![forbid(unsafe_code)]
 
+pub mod dialects;
 pub mod frames;
 mod leg;
 mod outgoing;
-mod ports;
+pub mod ports;
+pub mod rtp;
 mod sdp;
+pub mod sip;
 pub mod webrtc_edge;
 mod webrtc_leg;
 mod webrtc_peer;
 
 pub use frames::{Frame, FrameReceiver, FrameSender};
-pub use leg::{CloseReason, LegControl, LegHandle, LegSignal};
+pub use leg::{
+    CloseReason, LegCommand, LegControl, LegHandle, LegSignal, Replaces, Transfer, TransferOutcome,
+};
 pub use webrtc_edge::{PendingCall, WebRtcCaller, WebRtcConfig, WebRtcEdge};
 
 /// What can go wrong at an edge, with what to do about it.
@@ -49,6 +56,13 @@ pub enum EdgeError {
     Setup { step: &'static str, why: String },
     #[error("no network address was found within {seconds} s; check `bind_ip`")]
     NoAddress { seconds: u64 },
+    #[error("the SIP setting `{field}` cannot be used: {why}")]
+    Config { field: &'static str, why: String },
+    /// A call that did not come about, with the SIP status code of the refusal (RFC 3261 section 21).
+    #[error("the call was refused: {code} {phrase}")]
+    Refused { code: u16, phrase: String },
     #[error(transparent)]
     Codec(#[from] sidetone_media::CodecError),
+    #[error(transparent)]
+    Dialect(#[from] dialects::DialectError),
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Ports in use, shared by all legs of an edge.
 #[derive(Clone)]
-pub(crate) struct Ports {
+pub struct Ports {
     range: Option<RangeInclusive<u16>>,
     used: Arc<Mutex<Used>>,
 }
@@ -27,6 +27,7 @@ pub(crate) struct Port {
 }
 
 impl Ports {
+    /// `None`: the system chooses.
     pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
         Self {
             range,
@@ -34,8 +35,52 @@ impl Ports {
         }
     }
 
+    /// Two sockets on an even port and the odd one above it (RFC 3550 section 11), and what keeps
+    /// both from other legs.
+    pub(crate) fn take_pair(&self, ip: IpAddr) -> Option<([UdpSocket; 2], [Port; 2])> {
+        let Some(range) = &self.range else {
+            return self.any_pair(ip);
+        };
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = used
+            .next
+            .filter(|port| range.contains(port))
+            .unwrap_or(*range.start());
+        let (number, sockets) = (start..=*range.end())
+            .chain(*range.start()..start)
+            .filter(|port| port.is_multiple_of(2) && *port < *range.end())
+            .filter(|port| !used.ports.contains(port) && !used.ports.contains(&(port + 1)))
+            .find_map(|port| Some((port, bind_pair(ip, port)?)))?;
+        used.ports.extend([number, number + 1]);
+        used.next = Some(number.saturating_add(2));
+        Some((sockets, [number, number + 1].map(|n| self.port(n))))
+    }
+
+    /// A pair where the system likes it. The system chooses one port at a time, so its neighbour may
+    /// be taken; after a few tries one is free.
+    fn any_pair(&self, ip: IpAddr) -> Option<([UdpSocket; 2], [Port; 2])> {
+        (0..32).find_map(|_| {
+            let chosen = UdpSocket::bind((ip, 0)).ok()?.local_addr().ok()?.port() & !1;
+            Some((bind_pair(ip, chosen)?, [0, 0].map(|n| self.port(n))))
+        })
+    }
+
+    /// First and last port, for messages.
+    pub(crate) fn bounds(&self) -> (u16, u16) {
+        self.range
+            .as_ref()
+            .map_or((0, u16::MAX), |range| (*range.start(), *range.end()))
+    }
+
+    fn port(&self, number: u16) -> Port {
+        Port {
+            number,
+            used: self.used.clone(),
+        }
+    }
+
     /// A port that no leg uses and that can be bound now.
-    pub fn take(&self, ip: IpAddr) -> Option<Port> {
+    pub(crate) fn take(&self, ip: IpAddr) -> Option<Port> {
         let Some(range) = &self.range else {
             return Some(Port {
                 number: 0,
@@ -57,6 +102,12 @@ impl Ports {
             used: self.used.clone(),
         })
     }
+}
+
+fn bind_pair(ip: IpAddr, even: u16) -> Option<[UdpSocket; 2]> {
+    let rtp = UdpSocket::bind((ip, even)).ok()?;
+    let rtcp = UdpSocket::bind((ip, even.checked_add(1)?)).ok()?;
+    Some([rtp, rtcp])
 }
 
 impl Drop for Port {

@@ -144,6 +144,7 @@ impl<P> JitterBuffer<P> {
             self.metrics.late += 1;
             return Pushed::Late;
         }
+        let has_sound = arrival.sound.is_some();
         let slot = Slot {
             sequence,
             timestamp,
@@ -162,8 +163,11 @@ impl<P> JitterBuffer<P> {
         }
         if self.newest.is_none_or(|(newest, _)| sequence > newest) {
             self.newest = Some((sequence, timestamp));
-            // Only packets in order tell the network's delay; a reordered one tells another's.
-            self.observe(arrival.arrived_us, timestamp);
+            // Only packets in order tell the network's delay; a reordered one tells another's, and
+            // the packets of a key have the timestamp of its start.
+            if has_sound {
+                self.observe(arrival.arrived_us, timestamp);
+            }
         }
         self.drop_what_does_not_fit();
         pushed
@@ -274,7 +278,8 @@ impl<P> JitterBuffer<P> {
         }
     }
 
-    fn restart(&mut self) {
+    /// Forgets the stream; the next packet begins another. Counters stay.
+    pub fn restart(&mut self) {
         self.slots.iter_mut().for_each(|slot| *slot = None);
         self.newest = None;
         self.playing = None;

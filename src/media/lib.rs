@@ -15,22 +15,28 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+pub mod comfort;
 pub mod dtmf;
 pub mod event;
 pub mod g711;
+pub mod g722;
+pub mod impair;
 pub mod jitter;
 pub mod level;
 pub mod mix;
 pub mod peaks;
 pub mod playout;
+pub mod plc;
 pub mod resample;
 pub mod tones;
+pub mod voice;
 pub mod wav;
 
 pub use codec::{CodecError, OpusDecoder, OpusEncoder};
 pub use level::level_dbov;
 pub use playout::{Heard as PlayedAs, Playout};
 pub use sidetone_types::{FRAME_MS, FRAME_SAMPLES, Pcm, RATE_HZ};
+pub use voice::{VoiceCodec, VoiceDecoder, VoiceEncoder};
 
 /// One frame of silence.
 pub const SILENCE: Pcm = [0; FRAME_SAMPLES];

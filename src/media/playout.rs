@@ -1,8 +1,10 @@
-//! From Opus packets of a wire to one frame every 20 ms.
+//! From the packets of a wire to one frame every 20 ms.
 
-use crate::codec::{CodecError, OpusDecoder, PACKET_SAMPLES_MAX};
+use crate::codec::{CodecError, PACKET_SAMPLES_MAX};
+use crate::comfort::NoiseShape;
 use crate::jitter::{Arrival, JitterBuffer, JitterMetrics, Pull, Pushed};
-use sidetone_types::{FRAME_SAMPLES, Pcm};
+use crate::voice::{VoiceCodec, VoiceDecoder};
+use sidetone_types::{FRAME_SAMPLES, Pcm, RATE_HZ};
 
 /// Frames that are continued from what was heard before silence takes over.
 const CONCEALED_MAX: u32 = 5;
@@ -10,8 +12,6 @@ const CONCEALED_MAX: u32 = 5;
 const CROSSFADE: usize = 80;
 /// Room for two of the longest packets and a frame.
 const QUEUE_SAMPLES: usize = 2 * PACKET_SAMPLES_MAX + FRAME_SAMPLES;
-/// The clock of Opus over RTP.
-const CLOCK_HZ: u32 = 48_000;
 
 /// Where a frame's sound came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,23 @@ pub enum Heard {
     Sound,
     /// Rebuilt or continued, because nothing arrived in time.
     Concealed,
+    /// Nothing, or comfort noise in its place.
     Silence,
 }
 
-/// Jitter buffer and decoder of one incoming Opus stream. `P` is whatever owns a packet's bytes.
+/// What a packet in the buffer holds.
+enum Content<P> {
+    Voice(P),
+    /// The far end stops here and wants this heard until it goes on.
+    Comfort(NoiseShape),
+}
+
+/// Jitter buffer and decoder of one incoming stream. `P` is whatever owns a packet's bytes.
 pub struct Playout<P> {
-    jitter: JitterBuffer<P>,
-    decoder: OpusDecoder,
+    jitter: JitterBuffer<Content<P>>,
+    decoder: VoiceDecoder,
+    /// The noise of a pause that the far end has announced.
+    comfort: Option<NoiseShape>,
     queue: Box<[i16; QUEUE_SAMPLES]>,
     queued: usize,
     decoded: Box<[i16; PACKET_SAMPLES_MAX]>,
@@ -34,10 +44,16 @@ pub struct Playout<P> {
 }
 
 impl<P: AsRef<[u8]>> Playout<P> {
+    /// Of an Opus stream.
     pub fn new() -> Result<Self, CodecError> {
+        Self::of(VoiceCodec::Opus)
+    }
+
+    pub fn of(codec: VoiceCodec) -> Result<Self, CodecError> {
         Ok(Self {
-            jitter: JitterBuffer::new(CLOCK_HZ),
-            decoder: OpusDecoder::new()?,
+            jitter: JitterBuffer::new(codec.clock_hz()),
+            decoder: VoiceDecoder::new(codec)?,
+            comfort: None,
             queue: Box::new([0; QUEUE_SAMPLES]),
             queued: 0,
             decoded: Box::new([0; PACKET_SAMPLES_MAX]),
@@ -46,7 +62,7 @@ impl<P: AsRef<[u8]>> Playout<P> {
         })
     }
 
-    /// A packet of sound. Packets that are not Opus are counted and left out.
+    /// A packet of sound. Packets that are not of the codec are counted and left out.
     pub fn push(
         &mut self,
         sequence: u16,
@@ -54,18 +70,36 @@ impl<P: AsRef<[u8]>> Playout<P> {
         arrived_us: u64,
         packet: P,
     ) -> Option<Pushed> {
-        let Some(samples) = OpusDecoder::samples_of(packet.as_ref()) else {
+        let codec = self.decoder.codec();
+        let Some(samples) = codec.samples_of(packet.as_ref()) else {
             self.broken += 1;
             return None;
         };
-        let ticks = samples as u32 * (CLOCK_HZ / sidetone_types::RATE_HZ);
+        let ticks = samples as u64 * u64::from(codec.clock_hz()) / u64::from(RATE_HZ);
         Some(self.jitter.push(Arrival {
             sequence,
             timestamp,
-            ticks,
+            ticks: ticks as u32,
             arrived_us,
-            sound: Some(packet),
+            sound: Some(Content::Voice(packet)),
         }))
+    }
+
+    /// A packet of comfort noise (RFC 3389): from its moment on the gap is filled with such noise.
+    pub fn push_comfort(&mut self, sequence: u16, timestamp: u32, arrived_us: u64, payload: &[u8]) {
+        self.jitter.push(Arrival {
+            sequence,
+            timestamp,
+            ticks: 0,
+            arrived_us,
+            sound: NoiseShape::parse(payload).map(Content::Comfort),
+        });
+    }
+
+    /// The far end has begun a new stream (another SSRC): what is held of the old one is dropped.
+    pub fn restart(&mut self) {
+        self.jitter.restart();
+        self.comfort = None;
     }
 
     /// A packet of the same stream that carries no sound (a keypad event): its sequence number is
@@ -109,35 +143,41 @@ impl<P: AsRef<[u8]>> Playout<P> {
 
     fn refill(&mut self, now_us: u64) -> Heard {
         let mut frame = [0; FRAME_SAMPLES];
-        let heard = match self.jitter.pull(now_us) {
-            Pull::Sound(packet) => match self.decoder.decode(packet.as_ref(), &mut self.decoded) {
-                Ok(samples) if samples > 0 => {
-                    self.queue[self.queued..self.queued + samples]
-                        .copy_from_slice(&self.decoded[..samples]);
-                    self.queued += samples;
-                    return Heard::Sound;
-                }
-                _ => {
+        let heard = loop {
+            match self.jitter.pull(now_us) {
+                Pull::Sound(Content::Voice(packet)) => {
+                    self.comfort = None;
+                    if let Some(samples) = self.decoder.decode(packet.as_ref(), &mut self.decoded) {
+                        self.queue[self.queued..self.queued + samples]
+                            .copy_from_slice(&self.decoded[..samples]);
+                        self.queued += samples;
+                        return Heard::Sound;
+                    }
                     self.broken += 1;
-                    self.decoder.conceal(&mut frame);
-                    Heard::Concealed
+                    self.decoder.conceal(None, &mut frame);
+                    break Heard::Concealed;
                 }
-            },
-            Pull::Lost { next: Some(next) } => {
-                if self.decoder.decode_lost(next.as_ref(), &mut frame).is_err() {
-                    self.decoder.conceal(&mut frame);
+                // It takes no time; what follows it does.
+                Pull::Sound(Content::Comfort(shape)) => self.comfort = Some(shape),
+                Pull::Lost { next } if self.comfort.is_none() => {
+                    let next = match next {
+                        Some(Content::Voice(packet)) => Some(packet.as_ref()),
+                        Some(Content::Comfort(_)) | None => None,
+                    };
+                    self.decoder.conceal(next, &mut frame);
+                    break Heard::Concealed;
                 }
-                Heard::Concealed
+                Pull::Starved { frames } if frames <= CONCEALED_MAX && self.comfort.is_none() => {
+                    self.decoder.conceal(None, &mut frame);
+                    break Heard::Concealed;
+                }
+                Pull::Lost { .. } | Pull::Starved { .. } | Pull::Silence => {
+                    if let Some(shape) = &self.comfort {
+                        self.decoder.comfort(shape, &mut frame);
+                    }
+                    break Heard::Silence;
+                }
             }
-            Pull::Lost { next: None } => {
-                self.decoder.conceal(&mut frame);
-                Heard::Concealed
-            }
-            Pull::Starved { frames } if frames <= CONCEALED_MAX => {
-                self.decoder.conceal(&mut frame);
-                Heard::Concealed
-            }
-            Pull::Starved { .. } | Pull::Silence => Heard::Silence,
         };
         self.concealed += u64::from(heard == Heard::Concealed);
         self.queue[self.queued..self.queued + FRAME_SAMPLES].copy_from_slice(&frame);
@@ -188,7 +228,7 @@ pub struct PlayoutMetrics {
     pub jitter: JitterMetrics,
     /// Frames that were rebuilt or continued.
     pub concealed: u64,
-    /// Packets that were not Opus.
+    /// Packets that were not of the codec.
     pub broken: u64,
 }
 

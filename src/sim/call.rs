@@ -232,7 +232,10 @@ impl<'a> Running<'a> {
                 self.lost_frames += u64::from(loss_permille) * PACKETS_PER_REPORT / 1000;
                 Ok(false)
             }
-            LegSignal::Key(_) => Ok(false),
+            LegSignal::Key(_)
+            | LegSignal::Held { .. }
+            | LegSignal::Transfer(_)
+            | LegSignal::Referred(_) => Ok(false),
             LegSignal::Closed { reason } if !self.connected || reason == CloseReason::Lost => {
                 Err(SimError::NoSound {
                     why: reason.to_string(),

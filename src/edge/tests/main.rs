@@ -1,4 +1,9 @@
-//! Real calls inside one process: both ends of a WebRTC leg over the loopback interface.
+//! Real calls inside one process, over the loopback interface: both ends of a leg, and the streams of
+//! telephone systems with the tests as the telephone system.
 
+mod audiosocket;
 mod calls;
+mod network;
+mod rtp;
+mod streams;
 mod support;

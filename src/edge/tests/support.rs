@@ -140,6 +140,15 @@ pub fn frequency_hz(samples: &[i16]) -> f64 {
     crossings.count() as f64 / ((last - first) as f64 / 16_000.0)
 }
 
+/// A tone at this sample rate has this frequency. The filter's ripple at its beginning is left out.
+#[track_caller]
+pub fn assert_hz(samples: &[i16], rate_hz: u32, wanted_hz: f64) {
+    let steady = &samples[rate_hz as usize / 25..];
+    let hz = frequency_hz(steady) * f64::from(rate_hz) / 16_000.0;
+    let off = (hz - wanted_hz).abs() / wanted_hz;
+    assert!(off < 0.005, "{hz} Hz instead of {wanted_hz} Hz");
+}
+
 pub fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }

@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// Sound kept for the onset of an utterance that is told of late.
 const PAST_MS: u64 = 1500;
+/// Words that begin so early after the leg joined are taken from its very first frame: the detector
+/// was not warm and told of them late.
+const EARLY_FRAMES: u32 = 50;
 /// Time between two partial texts.
 const PARTIAL_EVERY: Duration = Duration::from_millis(300);
 /// Silence after the last voiced frame that is decoded with it.
@@ -84,6 +87,8 @@ pub struct Ear {
     activity: Box<dyn VoiceActivity>,
     level: Level,
     past: VecDeque<i16>,
+    /// Frames heard, up to [`EARLY_FRAMES`].
+    frames: u32,
     now: CallTime,
     current: Option<Utterance>,
     /// Ended utterances whose final text has not come yet.
@@ -97,6 +102,7 @@ impl Ear {
             activity: Box::new(Earshot::default()),
             level: Level::default(),
             past: VecDeque::with_capacity(PAST_SAMPLES + FRAME_SAMPLES),
+            frames: 0,
             now: CallTime::ZERO,
             current: None,
             closing: Vec::new(),
@@ -106,6 +112,7 @@ impl Ear {
     /// Takes the frame that ends at `now`; gives the new voice level when it changed.
     pub fn hear(&mut self, now: CallTime, pcm: &Pcm) -> Option<u8> {
         self.now = now;
+        self.frames = (self.frames + 1).min(EARLY_FRAMES);
         if self.past.len() >= PAST_SAMPLES {
             self.past.drain(..FRAME_SAMPLES);
         }
@@ -120,6 +127,8 @@ impl Ear {
                 utterance.voiced_to = now;
                 utterance.tail_due = None;
             } else if change == Some(0) {
+                // The state machine counts the pause from this moment, and so does the request.
+                utterance.voiced_to = now;
                 utterance.tail_due = Some(now);
             }
         }
@@ -134,7 +143,11 @@ impl Ear {
     /// The state machine says that an utterance began at `from`.
     pub fn begin(&mut self, id: UtteranceId, from: CallTime) {
         let wanted = (self.now.since(from).as_millis() as usize) * 16;
-        let count = wanted.min(self.past.len());
+        let early = self.frames < EARLY_FRAMES;
+        let count = match early {
+            true => self.past.len(),
+            false => wanted.min(self.past.len()),
+        };
         let mut pcm = Vec::with_capacity(8 * RATE_HZ as usize);
         pcm.extend(self.past.range(self.past.len() - count..));
         let from = self.now - Duration::from_micros(count as u64 * 1_000_000 / u64::from(RATE_HZ));
@@ -178,11 +191,11 @@ impl Ear {
         };
         utterance.ended = Some(span);
         if let Some((covers, heard)) = utterance.heard.take()
-            && covers >= span.to
+            && reaches(covers, span)
         {
             return Means::Final(heard);
         }
-        if utterance.asked.is_some_and(|covers| covers >= span.to) {
+        if utterance.asked.is_some_and(|covers| reaches(covers, span)) {
             self.closing.push(utterance);
             return Means::Nothing;
         }
@@ -243,7 +256,7 @@ impl Ear {
             return Means::Nothing;
         };
         let is_final = stage == Stage::Final;
-        if covers < span.to || (self.closing[index].final_asked && !is_final) {
+        if !reaches(covers, span) || (self.closing[index].final_asked && !is_final) {
             // An older partial that came late: text for the page, not the end.
             return Means::Nothing;
         }
@@ -254,6 +267,12 @@ impl Ear {
             Err(_) => self.ask_final(utterance, span),
         }
     }
+}
+
+/// Whether a text that covers the sound up to `covers` is the text of the whole span. The state
+/// machine stamps a change of level up to a frame after the ear.
+fn reaches(covers: CallTime, span: Span) -> bool {
+    covers + Duration::from_millis(FRAME_MS) >= span.to
 }
 
 impl Utterance {
@@ -268,5 +287,127 @@ impl Utterance {
             from: self.from,
             covers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidetone_types::Heard;
+
+    /// Takes whatever is loud for speech.
+    struct Loud(u16);
+
+    impl VoiceActivity for Loud {
+        fn push(&mut self, pcm: &Pcm) -> u16 {
+            self.0 = if pcm[0] > 0 { 1000 } else { 0 };
+            self.0
+        }
+        fn reset(&mut self) {
+            self.0 = 0;
+        }
+    }
+
+    /// Irregular sound, which is no tone.
+    fn voice(frame: u64) -> Pcm {
+        let mut seed = frame.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut pcm = std::array::from_fn(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed % 8000) as i16 - 4000
+        });
+        pcm[0] = 1;
+        pcm
+    }
+
+    fn heard(text: &str) -> Recognized {
+        Recognized {
+            text: Heard::new(text),
+            words: Vec::new(),
+            confidence: 900,
+            lang: Lang::En,
+            took: Duration::ZERO,
+            waited: Duration::ZERO,
+            rejected: None,
+        }
+    }
+
+    fn answer(asked: &Listening, text: &str) -> Recognition {
+        Recognition {
+            leg: asked.leg,
+            utterance: asked.utterance,
+            stage: asked.stage,
+            covers: asked.covers,
+            result: Ok(heard(text)),
+        }
+    }
+
+    /// Two seconds of silence, then speech; returns the ear as the utterance has just paused, the
+    /// request for the pause, and when the pause began.
+    fn paused() -> (Ear, Listening, CallTime) {
+        let mut ear = Ear::new(LegId::CALLER);
+        ear.activity = Box::new(Loud(0));
+        let mut asked = None;
+        for frame in 0..200u64 {
+            let now = CallTime::from_ms((frame + 1) * FRAME_MS);
+            let pcm = if (100..180).contains(&frame) {
+                voice(frame)
+            } else {
+                [0; FRAME_SAMPLES]
+            };
+            let change = ear.hear(now, &pcm);
+            if change == Some(2) {
+                ear.begin(UtteranceId(1), CallTime::from_ms(1800));
+            }
+            if let Some(listening) = ear.due() {
+                ear.recognized(answer(&listening, "check my"));
+                asked = Some(listening);
+            }
+            if change == Some(0) {
+                return (ear, asked.expect("a request for the pause"), now);
+            }
+        }
+        panic!("no pause was found");
+    }
+
+    #[test]
+    fn the_text_of_the_pause_is_the_final_text() {
+        let (mut ear, asked, paused) = paused();
+        assert_eq!(asked.covers, paused);
+        ear.recognized(answer(&asked, "check my bill"));
+        // The state machine hears of the pause a little later than the ear.
+        let span = Span {
+            from: CallTime::from_ms(1800),
+            to: paused + Duration::from_micros(700),
+        };
+        assert!(
+            matches!(ear.end(UtteranceId(1), span), Means::Final(said) if said.text.reveal() == "check my bill")
+        );
+    }
+
+    #[test]
+    fn words_after_the_pause_are_asked_for_again() {
+        let (mut ear, asked, paused) = paused();
+        ear.recognized(answer(&asked, "check my bill"));
+        let span = Span {
+            from: CallTime::from_ms(1800),
+            to: paused + Duration::from_millis(400),
+        };
+        let Means::Again(again) = ear.end(UtteranceId(1), span) else {
+            panic!("the old text does not cover what was said later");
+        };
+        assert_eq!((again.stage, again.covers), (Stage::Final, span.to));
+    }
+
+    #[test]
+    fn words_right_after_joining_are_kept_from_their_beginning() {
+        let mut ear = Ear::new(LegId::CALLER);
+        for frame in 0..30u64 {
+            ear.hear(CallTime::from_ms((frame + 1) * FRAME_MS), &voice(frame));
+        }
+        ear.begin(UtteranceId(1), CallTime::from_ms(480));
+        let from = ear.current.as_ref().map(|utterance| utterance.from);
+        assert_eq!(from, Some(CallTime::ZERO));
     }
 }

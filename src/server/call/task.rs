@@ -473,7 +473,7 @@ impl CallTask {
             match signal {
                 LegSignal::Key(key) => self.give(CallInput::Key { leg, key }),
                 LegSignal::Closed { reason } => self.leave(leg, reason.as_str()),
-                LegSignal::Connected | LegSignal::Quality { .. } => {}
+                _ => {}
             }
         }
     }

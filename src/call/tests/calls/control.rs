@@ -25,12 +25,12 @@ fn a_blind_transfer_to_an_agent() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -77,12 +77,12 @@ fn a_blind_transfer_that_nobody_takes_comes_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -129,12 +129,12 @@ fn a_transfer_to_a_queue_waits_there() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -172,12 +172,12 @@ fn a_transfer_rings_too_long() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -217,12 +217,12 @@ fn a_consultation_is_completed() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -271,12 +271,12 @@ fn a_consultation_is_taken_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -326,12 +326,12 @@ fn hanging_up_on_a_consultation_completes_it() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -371,12 +371,12 @@ fn hanging_up_while_it_rings_makes_it_blind() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -417,12 +417,12 @@ fn the_one_who_was_consulted_hangs_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -462,12 +462,12 @@ fn a_conference_with_an_outside_party() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -513,12 +513,12 @@ fn a_party_is_dropped_from_a_conference() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -556,12 +556,12 @@ fn there_is_no_line_out() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -598,12 +598,12 @@ fn an_answer_that_comes_too_late_is_hung_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -640,12 +640,12 @@ fn a_page_is_loaded_again() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -686,12 +686,12 @@ fn a_page_does_not_come_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -732,12 +732,12 @@ fn the_sound_moves_to_another_device() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -768,12 +768,12 @@ fn the_agent_who_consults_is_lost() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -820,12 +820,12 @@ fn a_supervisor_listens_whispers_and_barges_in() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -861,12 +861,12 @@ fn a_supervisor_takes_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -915,12 +915,12 @@ fn a_barged_supervisor_stays_when_the_agent_goes() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -957,12 +957,12 @@ fn a_supervisor_takes_the_call_from_the_queue() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 third sits Monitor
             20.00 → mix t←c
             25.00 → leave queue
@@ -992,12 +992,12 @@ fn only_a_supervisor_may_take_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main

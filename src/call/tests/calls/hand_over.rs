@@ -26,14 +26,14 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.40 caller said "我要转人工"
-            12.40 intent agent-request 1000
-            12.40 queue service priority 2 because asked
-            12.40 → enqueue service tier "vip" zh intent -
-            12.45 say to-person: 好的，正在为您转接人工客服。
+            12.30 caller said "我要转人工"
+            12.30 intent agent-request 1000
+            12.30 queue service priority 2 because asked
+            12.30 → enqueue service tier "vip" zh intent -
+            12.35 say to-person: 好的，正在为您转接人工客服。
             14.00 wait announced: 3, Some((60, 60))
-            15.02 say wait-position: 您前面还有两位，预计等待约1分钟。
-            18.08 → music on
+            14.92 say wait-position: 您前面还有两位，预计等待约1分钟。
+            17.98 → music on
             44.00 wait announced: 3, Some((60, 60))
             44.00 → music off
             44.05 say wait-position: 您前面还有两位，预计等待约1分钟。
@@ -44,8 +44,8 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             52.00 answered by mei
             52.00 agent sits Main
             52.00 → mix c←a a←c
-            56.52 agent said "您好，请问有什么可以帮您"
-            61.26 caller said "我的快递没到"
+            56.42 agent said "您好，请问有什么可以帮您"
+            61.16 caller said "我的快递没到"
             63.00 hold
             63.00 → mix nobody
             63.00 → music on
@@ -80,12 +80,12 @@ fn the_caller_gives_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "representative"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "representative"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             12.00 wait announced: 2, None
             12.00 → music off
             12.05 say wait-position: There is one caller ahead of you. I can't say yet how long it will take. Please hold the line.
@@ -117,12 +117,12 @@ fn the_caller_hangs_up_on_the_agent() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.16 caller said "agent please"
-            9.16 intent agent-request 1000
-            9.16 queue service priority 0 because asked
-            9.16 → enqueue service tier "" en intent -
-            9.21 say to-person: Of course. I'll put you through to a person.
-            11.85 → music on
+            9.06 caller said "agent please"
+            9.06 intent agent-request 1000
+            9.06 queue service priority 0 because asked
+            9.06 → enqueue service tier "" en intent -
+            9.11 say to-person: Of course. I'll put you through to a person.
+            11.75 → music on
             12.00 → music off
             12.00 answered by mei
             12.00 agent sits Main
@@ -153,12 +153,12 @@ fn nobody_declares_the_wrap_up_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
-            11.57 → music on
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
+            11.47 → music on
             12.00 → music off
             12.00 answered by mei
             12.00 agent sits Main
@@ -190,13 +190,13 @@ fn an_offer_is_declined() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.42 caller said "人工"
-            10.42 intent agent-request 1000
-            10.42 queue service priority 0 because asked
-            10.42 → enqueue service tier "" zh intent -
-            10.47 say to-person: 好的，正在为您转接人工客服。
+            10.32 caller said "人工"
+            10.32 intent agent-request 1000
+            10.32 queue service priority 0 because asked
+            10.32 → enqueue service tier "" zh intent -
+            10.37 say to-person: 好的，正在为您转接人工客服。
             12.00 offered to mei
-            12.99 → music on
+            12.89 → music on
             13.00 offer Declined
             14.00 offered to mei
             15.00 offer Accepted
@@ -223,13 +223,13 @@ fn an_acceptance_that_comes_too_late() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.42 caller said "人工"
-            10.42 intent agent-request 1000
-            10.42 queue service priority 0 because asked
-            10.42 → enqueue service tier "" zh intent -
-            10.47 say to-person: 好的，正在为您转接人工客服。
+            10.32 caller said "人工"
+            10.32 intent agent-request 1000
+            10.32 queue service priority 0 because asked
+            10.32 → enqueue service tier "" zh intent -
+            10.37 say to-person: 好的，正在为您转接人工客服。
             12.00 offered to mei
-            12.99 → music on
+            12.89 → music on
             13.00 caller left: hung_up
             13.00 → music off
             13.00 → leave queue
@@ -258,15 +258,15 @@ fn the_agents_line_breaks() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.42 caller said "人工"
-            10.42 intent agent-request 1000
-            10.42 queue service priority 0 because asked
-            10.42 → enqueue service tier "" zh intent -
-            10.47 say to-person: 好的，正在为您转接人工客服。
+            10.32 caller said "人工"
+            10.32 intent agent-request 1000
+            10.32 queue service priority 0 because asked
+            10.32 → enqueue service tier "" zh intent -
+            10.37 say to-person: 好的，正在为您转接人工客服。
             12.00 answered by mei
             12.00 agent sits Main
             12.00 → mix c←a a←c
-            12.02 stopped after "好的，正在为您转接"
+            12.02 stopped after "好的，正在为您转接人"
             20.00 agent left: ice_timeout
             20.00 mei is away, 20000 ms
             20.00 agent sits Away
@@ -296,13 +296,13 @@ fn the_queue_refuses() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.88 caller said "agent"
-            8.88 intent agent-request 1000
-            8.88 queue service priority 0 because asked
-            8.88 → enqueue service tier "" en intent -
-            8.93 say to-person: Of course. I'll put you through to a person.
+            8.78 caller said "agent"
+            8.78 intent agent-request 1000
+            8.78 queue service priority 0 because asked
+            8.78 → enqueue service tier "" en intent -
+            8.83 say to-person: Of course. I'll put you through to a person.
             10.00 degraded: queue: nobody logged in → a message is offered
-            10.02 stopped after "Of course. I'll"
+            10.02 stopped after "Of course. I'll put"
             10.05 say nobody-free: I'm very sorry, there's nobody to take your call right now. Our people are here every day from nine to nine.
             16.58 say offer-message: Shall I take a message so that a colleague calls you back?
             26.06 no input 1
@@ -310,13 +310,13 @@ fn the_queue_refuses() {
             27.96 say offer-message: Shall I take a message so that a colleague calls you back?
             28.43 barge-in
             28.45 stopped after "Shall I"
-            29.34 caller said "no thank you"
-            29.39 say anything-else: Is there anything else I can help you with?
-            36.88 caller said "no"
-            36.93 say goodbye: Thank you for calling. Goodbye.
-            38.79 call ended: AssistantFinished
-            38.79 → hang up caller
-            40.29 → finish
+            29.26 caller said "no thank you"
+            29.31 say anything-else: Is there anything else I can help you with?
+            36.78 caller said "no"
+            36.83 say goodbye: Thank you for calling. Goodbye.
+            38.69 call ended: AssistantFinished
+            38.69 → hang up caller
+            40.19 → finish
         "#]],
     );
 }
@@ -375,12 +375,14 @@ fn hanging_up_while_a_connector_is_asked() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.08 caller said "查账单"
-            12.10 intent bill-query 930
-            12.10 flow bill at who
+            11.98 caller said "查账单"
+            12.00 intent bill-query 930
+            12.00 flow bill at who
+            12.12 connector ok
             12.15 caller left: hung_up
             12.15 flow bill ended
             12.15 call ended: CallerHungUp
+            12.17 stopped after ""
             13.65 → finish
         "#]],
     );
@@ -401,12 +403,12 @@ fn the_engine_goes_down() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.42 caller said "人工"
-            10.42 intent agent-request 1000
-            10.42 queue service priority 0 because asked
-            10.42 → enqueue service tier "" zh intent -
-            10.47 say to-person: 好的，正在为您转接人工客服。
-            12.99 → music on
+            10.32 caller said "人工"
+            10.32 intent agent-request 1000
+            10.32 queue service priority 0 because asked
+            10.32 → enqueue service tier "" zh intent -
+            10.37 say to-person: 好的，正在为您转接人工客服。
+            12.89 → music on
             15.00 → music off
             15.00 answered by mei
             15.00 agent sits Main

@@ -17,18 +17,18 @@ fn a_question_is_answered_from_the_knowledge_base() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.22 caller said "退款要多久到账"
-            11.24 intent refund-how-long 900
-            11.26 passages, best 800
-            11.31 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
-            15.86 say did-that-help: 这样说清楚了吗？
-            21.98 caller said "清楚了"
-            22.03 say anything-else: 请问还有别的可以帮您吗？
-            26.08 caller said "没有了"
-            26.13 say goodbye: 感谢您的来电，再见。
-            27.93 call ended: AssistantFinished
-            27.93 → hang up caller
-            29.43 → finish
+            11.12 caller said "退款要多久到账"
+            11.14 intent refund-how-long 900
+            11.16 passages, best 800
+            11.21 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            15.76 say did-that-help: 这样说清楚了吗？
+            21.90 caller said "清楚了"
+            21.95 say anything-else: 请问还有别的可以帮您吗？
+            25.98 caller said "没有了"
+            26.03 say goodbye: 感谢您的来电，再见。
+            27.83 call ended: AssistantFinished
+            27.83 → hang up caller
+            29.33 → finish
         "#]],
     );
 }
@@ -47,18 +47,18 @@ fn an_answer_that_does_not_help_leads_to_a_person() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.00 caller said "how long do refunds take"
-            10.02 intent refund-how-long 900
-            10.04 passages, best 800
-            10.09 say passage: The money is back within five working days. Banks may take a day longer.
-            14.46 say did-that-help: Does that answer your question?
-            20.34 caller said "no not really"
-            20.39 say offer-person: Would you like me to put you through to a person?
-            25.06 caller said "yes please"
-            25.06 queue aftersales priority 0 because asked
-            25.06 → enqueue aftersales tier "" en intent refund-how-long
-            25.11 say to-person: Of course. I'll put you through to a person.
-            27.75 → music on
+            9.90 caller said "how long do refunds take"
+            9.92 intent refund-how-long 900
+            9.94 passages, best 800
+            9.99 say passage: The money is back within five working days. Banks may take a day longer.
+            14.36 say did-that-help: Does that answer your question?
+            20.26 caller said "no not really"
+            20.31 say offer-person: Would you like me to put you through to a person?
+            24.98 caller said "yes please"
+            24.98 queue aftersales priority 0 because asked
+            24.98 → enqueue aftersales tier "" en intent refund-how-long
+            25.03 say to-person: Of course. I'll put you through to a person.
+            27.67 → music on
         "#]],
     );
 }
@@ -76,13 +76,13 @@ fn a_middling_score_is_confirmed() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.06 caller said "账单怎么回事"
-            11.08 intent bill-query 560
-            11.13 say confirm-intent: 您是想查账单，对吗？
-            15.66 caller said "对"
-            15.66 flow bill at who
-            15.66 flow identify at phone
-            15.71 say phone-ask: 请说一下您注册用的手机号。
+            10.96 caller said "账单怎么回事"
+            10.98 intent bill-query 560
+            11.03 say confirm-intent: 您是想查账单，对吗？
+            15.58 caller said "对"
+            15.58 flow bill at who
+            15.58 flow identify at phone
+            15.63 say phone-ask: 请说一下您注册用的手机号。
         "#]],
     );
 }
@@ -100,14 +100,14 @@ fn a_denied_guess_with_the_real_wish() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.06 caller said "账单怎么回事"
-            11.08 intent bill-query 560
-            11.13 say confirm-intent: 您是想查账单，对吗？
-            16.62 caller said "不是，我要退款"
-            16.64 intent refund-request 900
-            16.64 flow refund at which
-            16.64 flow pick-order at said
-            16.69 say order-ask: 请说一下八位的订单号。
+            10.96 caller said "账单怎么回事"
+            10.98 intent bill-query 560
+            11.03 say confirm-intent: 您是想查账单，对吗？
+            16.54 caller said "不是，我要退款"
+            16.56 intent refund-request 900
+            16.56 flow refund at which
+            16.56 flow pick-order at said
+            16.61 say order-ask: 请说一下八位的订单号。
         "#]],
     );
 }
@@ -126,21 +126,21 @@ fn two_wishes_in_one_sentence() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            14.32 caller said "查一下我的账单，顺便看看快递到哪了"
-            14.34 intent bill-query 930 also parcel-track 910
-            14.34 flow bill at who
-            14.46 connector ok
-            14.51 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            20.68 say bill-want-lines: 要听一下明细吗？
-            27.82 caller said "不用"
-            27.82 slot want_lines = no
-            27.82 flow bill done
-            27.87 say offer-next: 您刚才还提到查快递，现在一起办吗？
-            33.32 caller said "好的"
-            33.32 flow parcel at which
-            33.32 flow pick-order at said
-            33.44 connector ok
-            33.49 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            14.22 caller said "查一下我的账单，顺便看看快递到哪了"
+            14.24 intent bill-query 930 also parcel-track 910
+            14.24 flow bill at who
+            14.36 connector ok
+            14.41 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            20.58 say bill-want-lines: 要听一下明细吗？
+            27.74 caller said "不用"
+            27.74 slot want_lines = no
+            27.74 flow bill done
+            27.79 say offer-next: 您刚才还提到查快递，现在一起办吗？
+            33.24 caller said "好的"
+            33.24 flow parcel at which
+            33.24 flow pick-order at said
+            33.36 connector ok
+            33.41 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
         "#]],
     );
 }
@@ -159,24 +159,24 @@ fn nothing_of_the_shop_three_times() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.70 caller said "what is the weather like"
-            10.72 intent none 950
-            10.74 passages, best 120
-            10.74 no match 1
-            10.79 say no-match: Sorry, I didn't get that. You can say, check my bill, track my parcel, or I'd like a refund. Or press 0 for a person.
-            21.72 caller said "sing me a song"
-            21.74 intent none 950
-            21.76 passages, best 120
-            21.76 no match 2
-            21.81 say no-match-keys: I'm sorry, I still don't understand. Let's try the keypad.
-            25.34 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
-            46.72 caller said "tell me a joke"
-            46.74 intent none 950
-            46.76 passages, best 120
-            46.76 no match 3
-            46.76 queue service priority 0 because no_match
-            46.76 → enqueue service tier "" en intent -
-            46.81 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+            10.60 caller said "what is the weather like"
+            10.62 intent none 950
+            10.64 passages, best 120
+            10.64 no match 1
+            10.69 say no-match: Sorry, I didn't get that. You can say, check my bill, track my parcel, or I'd like a refund. Or press 0 for a person.
+            21.62 caller said "sing me a song"
+            21.64 intent none 950
+            21.66 passages, best 120
+            21.66 no match 2
+            21.71 say no-match-keys: I'm sorry, I still don't understand. Let's try the keypad.
+            25.24 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
+            46.62 caller said "tell me a joke"
+            46.64 intent none 950
+            46.66 passages, best 120
+            46.66 no match 3
+            46.66 queue service priority 0 because no_match
+            46.66 → enqueue service tier "" en intent -
+            46.71 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
         "#]],
     );
 }
@@ -193,10 +193,10 @@ fn english_please() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.66 caller said "English please"
-            10.66 language en
-            10.71 say language-changed: Of course, let's speak English.
-            12.62 say ask-open-short: What can I do for you?
+            10.56 caller said "English please"
+            10.56 language en
+            10.61 say language-changed: Of course, let's speak English.
+            12.52 say ask-open-short: What can I do for you?
         "#]],
     );
 }
@@ -213,12 +213,12 @@ fn a_caller_who_speaks_the_other_language() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.78 caller said "I want to check my bill"
-            11.78 language en
-            11.80 intent bill-query 930
-            11.80 flow bill at who
-            11.80 flow identify at phone
-            11.85 say phone-ask: What's the phone number of your account?
+            11.68 caller said "I want to check my bill"
+            11.68 language en
+            11.70 intent bill-query 930
+            11.70 flow bill at who
+            11.70 flow identify at phone
+            11.75 say phone-ask: What's the phone number of your account?
         "#]],
     );
 }
@@ -237,12 +237,12 @@ fn a_dead_classifier_leads_to_keys() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.22 caller said "查一下我的账单"
-            13.72 degraded: classifier → keypad menu
-            13.77 say understanding-lost: 抱歉，系统有点慢，请您用按键选择。
+            11.12 caller said "查一下我的账单"
+            13.62 degraded: classifier → keypad menu
+            13.67 say understanding-lost: 抱歉，系统有点慢，请您用按键选择。
             16.00 key 6
             16.00 flow complaint at story
-            16.02 stopped after "抱歉，系统有点慢，请您用按"
+            16.02 stopped after "抱歉，系统有点慢，请您用按键"
             16.05 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
         "#]],
     );
@@ -262,8 +262,8 @@ fn a_dead_recognizer_leads_to_keys() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.54 degraded: recognizer: recognizer down → keypad menu
-            9.59 say speech-lost: I'm sorry, I can't hear you well right now. Please use the keypad.
+            9.44 degraded: recognizer: recognizer down → keypad menu
+            9.49 say speech-lost: I'm sorry, I can't hear you well right now. Please use the keypad.
             12.00 key 0
             12.00 queue service priority 0 because asked
             12.00 → enqueue service tier "" en intent -
@@ -333,12 +333,12 @@ fn a_dead_synthesizer_does_not_hold_the_call() {
             19.32 say no-input: 不好意思，我没有听到您说话。
             20.47 barge-in
             20.49 stopped after "不好意思，我"
-            21.08 caller said "转人工"
-            21.08 intent agent-request 1000
-            21.08 queue service priority 0 because asked
-            21.08 → enqueue service tier "" zh intent -
-            21.13 say to-person: 好的，正在为您转接人工客服。
-            23.65 → music on
+            20.98 caller said "转人工"
+            20.98 intent agent-request 1000
+            20.98 queue service priority 0 because asked
+            20.98 → enqueue service tier "" zh intent -
+            21.03 say to-person: 好的，正在为您转接人工客服。
+            23.55 → music on
         "#]],
     );
 }
@@ -358,25 +358,25 @@ fn that_is_all_ends_the_call() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "I need a technician"
-            9.74 intent appointment-book 870
-            9.74 flow appointment at look-up
-            9.86 connector ok
-            9.91 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            20.44 caller said "the second one"
-            20.44 slot slot = s-001
-            20.49 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
-            25.78 caller said "correct"
-            25.78 slot sure = yes
-            25.90 connector ok
-            25.90 flow appointment done
-            25.95 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
-            31.70 say anything-else: Is there anything else I can help you with?
-            40.00 caller said "no that's all thank you"
-            40.05 say goodbye: Thank you for calling. Goodbye.
-            41.91 call ended: AssistantFinished
-            41.91 → hang up caller
-            43.41 → finish
+            9.62 caller said "I need a technician"
+            9.64 intent appointment-book 870
+            9.64 flow appointment at look-up
+            9.76 connector ok
+            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.34 caller said "the second one"
+            20.34 slot slot = s-001
+            20.39 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+            25.70 caller said "correct"
+            25.70 slot sure = yes
+            25.82 connector ok
+            25.82 flow appointment done
+            25.87 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
+            31.62 say anything-else: Is there anything else I can help you with?
+            39.90 caller said "no that's all thank you"
+            39.95 say goodbye: Thank you for calling. Goodbye.
+            41.81 call ended: AssistantFinished
+            41.81 → hang up caller
+            43.31 → finish
         "#]],
     );
 }

@@ -17,22 +17,22 @@ fn a_known_caller_hears_the_bill() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.40 caller said "查一下账单"
-            12.42 intent bill-query 930
-            12.42 flow bill at who
-            12.54 connector ok
-            12.59 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            18.76 say bill-want-lines: 要听一下明细吗？
-            21.66 caller said "要"
-            21.66 slot want_lines = yes
-            21.66 flow bill done
-            21.71 say bill-lines: 明细是：分期手续费，13.74元。
-            24.82 say anything-else: 请问还有别的可以帮您吗？
-            30.40 caller said "没有了谢谢"
-            30.45 say goodbye: 感谢您的来电，再见。
-            32.25 call ended: AssistantFinished
-            32.25 → hang up caller
-            33.75 → finish
+            12.30 caller said "查一下账单"
+            12.32 intent bill-query 930
+            12.32 flow bill at who
+            12.44 connector ok
+            12.49 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            18.66 say bill-want-lines: 要听一下明细吗？
+            21.58 caller said "要"
+            21.58 slot want_lines = yes
+            21.58 flow bill done
+            21.63 say bill-lines: 明细是：分期手续费，13.74元。
+            24.74 say anything-else: 请问还有别的可以帮您吗？
+            30.30 caller said "没有了谢谢"
+            30.35 say goodbye: 感谢您的来电，再见。
+            32.15 call ended: AssistantFinished
+            32.15 → hang up caller
+            33.65 → finish
         "#]],
     );
 }
@@ -51,23 +51,23 @@ fn an_unknown_caller_gives_a_phone_number() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.58 caller said "查账单"
-            10.60 intent bill-query 930
-            10.60 flow bill at who
-            10.60 flow identify at phone
-            10.65 say phone-ask: 请说一下您注册用的手机号。
-            16.01 utterance ended: Complete
-            16.21 caller said "一三八零零一三八零零零"
-            16.21 slot phone = ****8000
-            16.26 say phone-read-back: 您的手机号尾号八零零零，对吗？
-            24.66 caller said "对"
-            24.66 slot phone confirmed
-            24.78 connector ok
-            24.78 flow identify done
-            24.83 say customer-found: 好的，已经找到您的账户。
-            24.90 connector ok
-            27.04 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            33.21 say bill-want-lines: 要听一下明细吗？
+            10.48 caller said "查账单"
+            10.50 intent bill-query 930
+            10.50 flow bill at who
+            10.50 flow identify at phone
+            10.55 say phone-ask: 请说一下您注册用的手机号。
+            15.94 utterance ended: Complete
+            16.14 caller said "一三八零零一三八零零零"
+            16.14 slot phone = ****8000
+            16.19 say phone-read-back: 您的手机号尾号八零零零，对吗？
+            24.58 caller said "对"
+            24.58 slot phone confirmed
+            24.70 connector ok
+            24.70 flow identify done
+            24.75 say customer-found: 好的，已经找到您的账户。
+            24.82 connector ok
+            26.96 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            33.13 say bill-want-lines: 要听一下明细吗？
         "#]],
     );
 }
@@ -86,11 +86,11 @@ fn a_phone_number_by_keys_stays_in_the_safe() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.44 caller said "check my bill"
-            9.46 intent bill-query 930
-            9.46 flow bill at who
-            9.46 flow identify at phone
-            9.51 say phone-ask: What's the phone number of your account?
+            9.34 caller said "check my bill"
+            9.36 intent bill-query 930
+            9.36 flow bill at who
+            9.36 flow identify at phone
+            9.41 say phone-ask: What's the phone number of your account?
             13.00 key •
             13.20 key •
             13.40 key •
@@ -105,13 +105,13 @@ fn a_phone_number_by_keys_stays_in_the_safe() {
             15.00 → keep secret 0x8000
             15.00 slot phone = ****8000 by keys
             15.05 say phone-read-back: Your phone number ending in 8 0 0 0, is that right?
-            22.78 caller said "yes"
-            22.78 slot phone confirmed
-            22.90 connector ok
-            22.90 flow identify done
-            22.95 say customer-found: Thank you, I've found your account.
-            23.02 connector ok
-            25.10 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            22.70 caller said "yes"
+            22.70 slot phone confirmed
+            22.82 connector ok
+            22.82 flow identify done
+            22.87 say customer-found: Thank you, I've found your account.
+            22.94 connector ok
+            25.02 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
         "#]],
     );
 }
@@ -132,19 +132,19 @@ fn an_order_number_is_read_back_and_corrected() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "where is my order"
-            9.74 intent order-status 880
-            9.74 flow order-status at which
-            9.74 flow pick-order at said
-            9.79 say order-ask: What's your order number? It has eight digits.
-            16.49 utterance ended: Complete
-            16.69 caller said "two zero six one one zero one seven"
-            16.69 slot order rejected: check digit or length
-            16.74 say order-invalid: That order number doesn't check out. Could you look again and say it once more?
-            27.49 utterance ended: Complete
-            27.69 caller said "two zero six one one zero seven eight"
-            27.69 slot order rejected: check digit or length
-            27.74 say order-keys: Please enter the eight digits of the order number on the keypad.
+            9.62 caller said "where is my order"
+            9.64 intent order-status 880
+            9.64 flow order-status at which
+            9.64 flow pick-order at said
+            9.69 say order-ask: What's your order number? It has eight digits.
+            16.42 utterance ended: Complete
+            16.62 caller said "two zero six one one zero one seven"
+            16.62 slot order rejected: check digit or length
+            16.67 say order-invalid: That order number doesn't check out. Could you look again and say it once more?
+            27.42 utterance ended: Complete
+            27.62 caller said "two zero six one one zero seven eight"
+            27.62 slot order rejected: check digit or length
+            27.67 say order-keys: Please enter the eight digits of the order number on the keypad.
             32.00 key •
             32.20 key •
             32.40 key •
@@ -155,13 +155,13 @@ fn an_order_number_is_read_back_and_corrected() {
             33.40 key •
             33.40 slot order = 20611018 by keys
             33.45 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
-            39.34 caller said "yes that's right"
-            39.34 slot order confirmed
-            39.34 flow pick-order done
-            39.46 connector ok
-            39.46 flow order-status done
-            39.51 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
-            44.18 say anything-else: Is there anything else I can help you with?
+            39.26 caller said "yes that's right"
+            39.26 slot order confirmed
+            39.26 flow pick-order done
+            39.38 connector ok
+            39.38 flow order-status done
+            39.43 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
+            44.10 say anything-else: Is there anything else I can help you with?
         "#]],
     );
 }
@@ -181,26 +181,26 @@ fn one_digit_is_put_right() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.58 caller said "查订单"
-            10.60 intent order-status 880
-            10.60 flow order-status at which
-            10.60 flow pick-order at said
-            10.65 say order-ask: 请说一下八位的订单号。
-            15.53 utterance ended: Complete
-            15.73 caller said "二零六零九一五二"
-            15.73 slot order = 20609152
-            15.78 say order-read-back: 您的订单号是二零六零，九一五二，对吗？
-            24.42 caller said "不对，是二零六一一零一八"
-            24.42 slot order rejected: corrected by the caller
-            24.42 slot order = 20611018
-            24.47 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
-            31.66 caller said "对"
-            31.66 slot order confirmed
-            31.66 flow pick-order done
-            31.78 connector ok
-            31.78 flow order-status done
-            31.83 say order-shipped: 您订的女士羽绒服已经发货，预计11月22日送到。
-            36.20 say anything-else: 请问还有别的可以帮您吗？
+            10.48 caller said "查订单"
+            10.50 intent order-status 880
+            10.50 flow order-status at which
+            10.50 flow pick-order at said
+            10.55 say order-ask: 请说一下八位的订单号。
+            15.46 utterance ended: Complete
+            15.66 caller said "二零六零九一五二"
+            15.66 slot order = 20609152
+            15.71 say order-read-back: 您的订单号是二零六零，九一五二，对吗？
+            24.34 caller said "不对，是二零六一一零一八"
+            24.34 slot order rejected: corrected by the caller
+            24.34 slot order = 20611018
+            24.39 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
+            31.58 caller said "对"
+            31.58 slot order confirmed
+            31.58 flow pick-order done
+            31.70 connector ok
+            31.70 flow order-status done
+            31.75 say order-shipped: 您订的女士羽绒服已经发货，预计11月22日送到。
+            36.12 say anything-else: 请问还有别的可以帮您吗？
         "#]],
     );
 }
@@ -218,19 +218,19 @@ fn an_order_number_said_with_the_wish() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            13.68 caller said "查一下订单二零六一一零一八"
-            13.70 intent order-status 880
-            13.70 flow order-status at which
-            13.70 flow pick-order at said
-            13.70 slot order = 20611018
-            13.75 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
-            20.82 caller said "是的"
-            20.82 slot order confirmed
-            20.82 flow pick-order done
-            20.94 connector ok
-            20.94 flow order-status done
-            20.99 say order-shipped: 您订的女士羽绒服已经发货，预计11月22日送到。
-            25.36 say anything-else: 请问还有别的可以帮您吗？
+            13.58 caller said "查一下订单二零六一一零一八"
+            13.60 intent order-status 880
+            13.60 flow order-status at which
+            13.60 flow pick-order at said
+            13.60 slot order = 20611018
+            13.65 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
+            20.74 caller said "是的"
+            20.74 slot order confirmed
+            20.74 flow pick-order done
+            20.86 connector ok
+            20.86 flow order-status done
+            20.91 say order-shipped: 您订的女士羽绒服已经发货，预计11月22日送到。
+            25.28 say anything-else: 请问还有别的可以帮您吗？
         "#]],
     );
 }
@@ -251,32 +251,32 @@ fn the_newest_order_is_offered_first() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "where is my parcel"
-            9.74 intent parcel-track 910
-            9.74 flow parcel at which
-            9.74 flow pick-order at said
-            9.86 connector ok
-            9.91 say order-is-newest: Your latest order is the women's down jacket. Is it about that one?
-            16.78 caller said "yes"
-            16.78 slot is_newest = yes
-            16.78 flow pick-order done
-            16.90 connector ok
-            16.95 say parcel-delayed: I'm sorry, your parcel is delayed; it's at Xuhui station, Shanghai. It should arrive on November 22.
-            23.00 say parcel-want-complaint: Would you like me to file a complaint about it?
-            27.78 caller said "yes"
-            27.78 slot want_complaint = yes
-            27.78 flow complaint at story
-            27.83 say complaint-ask: I'm sorry about the trouble. Please tell me what happened and I'll write it down.
-            37.30 caller said "it is three days late and nobody answers my messages"
-            37.30 slot text = it is three days late and nobody answers my messages
-            37.42 connector ok
-            37.47 say complaint-filed: It's filed. Your ticket number is 4 8 2, 9 1 3, and we'll answer within one working day.
-            42.80 say complaint-want-person: Would you like to talk to a person about it now?
-            50.78 caller said "no"
-            50.78 slot want_person = no
-            50.78 flow complaint done
-            50.78 flow parcel done
-            50.83 say anything-else: Is there anything else I can help you with?
+            9.62 caller said "where is my parcel"
+            9.64 intent parcel-track 910
+            9.64 flow parcel at which
+            9.64 flow pick-order at said
+            9.76 connector ok
+            9.81 say order-is-newest: Your latest order is the women's down jacket. Is it about that one?
+            16.70 caller said "yes"
+            16.70 slot is_newest = yes
+            16.70 flow pick-order done
+            16.82 connector ok
+            16.87 say parcel-delayed: I'm sorry, your parcel is delayed; it's at Xuhui station, Shanghai. It should arrive on November 22.
+            22.92 say parcel-want-complaint: Would you like me to file a complaint about it?
+            27.70 caller said "yes"
+            27.70 slot want_complaint = yes
+            27.70 flow complaint at story
+            27.75 say complaint-ask: I'm sorry about the trouble. Please tell me what happened and I'll write it down.
+            37.20 caller said "it is three days late and nobody answers my messages"
+            37.20 slot text = it is three days late and nobody answers my messages
+            37.32 connector ok
+            37.37 say complaint-filed: It's filed. Your ticket number is 4 8 2, 9 1 3, and we'll answer within one working day.
+            42.70 say complaint-want-person: Would you like to talk to a person about it now?
+            50.70 caller said "no"
+            50.70 slot want_person = no
+            50.70 flow complaint done
+            50.70 flow parcel done
+            50.75 say anything-else: Is there anything else I can help you with?
         "#]],
     );
 }
@@ -295,24 +295,24 @@ fn a_refund_is_asked_for_and_confirmed() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.24 caller said "我要退款"
-            12.26 intent refund-request 900
-            12.26 flow refund at which
-            12.26 flow pick-order at said
-            12.38 connector ok
-            12.43 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
-            18.66 caller said "对"
-            18.66 slot is_newest = yes
-            18.66 flow pick-order done
-            18.78 connector: not found
-            18.90 connector ok
-            18.95 say refund-sure: 要为女士羽绒服申请退款967元，确定吗？
-            25.82 caller said "确定"
-            25.82 slot sure = yes
-            25.94 connector ok
-            25.94 flow refund done
-            25.99 say refund-started: 退款已经申请好了，金额967元，收到退货后5个工作日内原路退回。
-            31.80 say anything-else: 请问还有别的可以帮您吗？
+            12.14 caller said "我要退款"
+            12.16 intent refund-request 900
+            12.16 flow refund at which
+            12.16 flow pick-order at said
+            12.28 connector ok
+            12.33 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            18.58 caller said "对"
+            18.58 slot is_newest = yes
+            18.58 flow pick-order done
+            18.70 connector: not found
+            18.82 connector ok
+            18.87 say refund-sure: 要为女士羽绒服申请退款967元，确定吗？
+            25.74 caller said "确定"
+            25.74 slot sure = yes
+            25.86 connector ok
+            25.86 flow refund done
+            25.91 say refund-started: 退款已经申请好了，金额967元，收到退货后5个工作日内原路退回。
+            31.72 say anything-else: 请问还有别的可以帮您吗？
         "#]],
     );
 }
@@ -331,20 +331,20 @@ fn a_visit_is_picked_from_a_list() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.56 caller said "帮我约个师傅"
-            12.58 intent appointment-book 870
-            12.58 flow appointment at look-up
-            12.70 connector ok
-            12.75 say appointment-pick: 可以约这几个时间：第1个，11月23日上午11点到下午1点；第2个，11月23日下午2点到下午4点；
-            26.08 caller said "第二个"
-            26.08 slot slot = s-001
-            26.13 say appointment-sure: 约11月23日下午2点到下午4点，对吗？
-            33.66 caller said "对"
-            33.66 slot sure = yes
-            33.78 connector ok
-            33.78 flow appointment done
-            33.83 say appointment-booked: 约好了，师傅11月23日下午2点到下午4点上门，会提前给您打电话。
-            39.82 say anything-else: 请问还有别的可以帮您吗？
+            12.46 caller said "帮我约个师傅"
+            12.48 intent appointment-book 870
+            12.48 flow appointment at look-up
+            12.60 connector ok
+            12.65 say appointment-pick: 可以约这几个时间：第1个，11月23日上午11点到下午1点；第2个，11月23日下午2点到下午4点；
+            25.98 caller said "第二个"
+            25.98 slot slot = s-001
+            26.03 say appointment-sure: 约11月23日下午2点到下午4点，对吗？
+            33.58 caller said "对"
+            33.58 slot sure = yes
+            33.70 connector ok
+            33.70 flow appointment done
+            33.75 say appointment-booked: 约好了，师傅11月23日下午2点到下午4点上门，会提前给您打电话。
+            39.74 say anything-else: 请问还有别的可以帮您吗？
         "#]],
     );
 }
@@ -362,17 +362,17 @@ fn no_visit_fits() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "I need a technician"
-            9.74 intent appointment-book 870
-            9.74 flow appointment at look-up
-            9.86 connector ok
-            9.91 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            20.44 caller said "none of them"
-            20.44 flow appointment handed_over
-            20.44 queue aftersales priority 2 because flow
-            20.44 → enqueue aftersales tier "vip" en intent appointment-book
-            20.49 say appointment-none-fits: No problem. A colleague will find another time with you.
-            23.85 → music on
+            9.62 caller said "I need a technician"
+            9.64 intent appointment-book 870
+            9.64 flow appointment at look-up
+            9.76 connector ok
+            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.34 caller said "none of them"
+            20.34 flow appointment handed_over
+            20.34 queue aftersales priority 2 because flow
+            20.34 → enqueue aftersales tier "vip" en intent appointment-book
+            20.39 say appointment-none-fits: No problem. A colleague will find another time with you.
+            23.75 → music on
         "#]],
     );
 }
@@ -392,25 +392,25 @@ fn three_bad_numbers_lead_to_a_person() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.44 caller said "check my order"
-            9.46 intent order-status 880
-            9.46 flow order-status at which
-            9.46 flow pick-order at said
-            9.51 say order-ask: What's your order number? It has eight digits.
-            15.72 caller said "um I don't know"
-            15.74 no match 1
-            15.79 say order-again: Could you say the order number again? It has eight digits.
-            23.16 caller said "no idea"
-            23.18 no match 2
-            23.23 say order-keys: Please enter the eight digits of the order number on the keypad.
-            33.44 caller said "really no idea"
-            33.46 no match 3
-            33.46 flow pick-order handed_over
-            33.46 flow order-status handed_over
-            33.46 queue service priority 0 because slot
-            33.46 → enqueue service tier "" en intent order-status
-            33.51 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
-            37.11 → music on
+            9.34 caller said "check my order"
+            9.36 intent order-status 880
+            9.36 flow order-status at which
+            9.36 flow pick-order at said
+            9.41 say order-ask: What's your order number? It has eight digits.
+            15.62 caller said "um I don't know"
+            15.64 no match 1
+            15.69 say order-again: Could you say the order number again? It has eight digits.
+            23.06 caller said "no idea"
+            23.08 no match 2
+            23.13 say order-keys: Please enter the eight digits of the order number on the keypad.
+            33.34 caller said "really no idea"
+            33.36 no match 3
+            33.36 flow pick-order handed_over
+            33.36 flow order-status handed_over
+            33.36 queue service priority 0 because slot
+            33.36 → enqueue service tier "" en intent order-status
+            33.41 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+            37.01 → music on
         "#]],
     );
 }
@@ -428,17 +428,17 @@ fn a_dead_connector_is_said_and_handed_over() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.40 caller said "查一下账单"
-            12.42 intent bill-query 930
-            12.42 flow bill at who
-            14.47 say one-moment: 正在为您查询，请稍等。
-            20.42 degraded: connector → the caller hears that it cannot be looked up now
-            20.42 connector: no answer in time
-            20.42 flow bill handed_over
-            20.42 queue service priority 2 because failed
-            20.42 → enqueue service tier "vip" zh intent bill-query
-            20.47 say system-down: 抱歉，系统现在查不到，我帮您转给同事处理。
-            24.25 → music on
+            12.30 caller said "查一下账单"
+            12.32 intent bill-query 930
+            12.32 flow bill at who
+            14.37 say one-moment: 正在为您查询，请稍等。
+            20.32 degraded: connector → the caller hears that it cannot be looked up now
+            20.32 connector: no answer in time
+            20.32 flow bill handed_over
+            20.32 queue service priority 2 because failed
+            20.32 → enqueue service tier "vip" zh intent bill-query
+            20.37 say system-down: 抱歉，系统现在查不到，我帮您转给同事处理。
+            24.15 → music on
         "#]],
     );
 }
@@ -458,24 +458,24 @@ fn out_of_hours_a_message_is_taken() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.58 caller said "转人工"
-            10.58 intent agent-request 1000
-            10.63 say closed: 现在不是人工服务时间，人工客服每天九点到二十一点。
-            15.18 say offer-message: 需要我帮您记下问题，让同事给您回电吗？
-            22.82 caller said "好的"
-            22.82 flow callback at message
-            22.87 say message-ask: 请说一下您的问题，我们上班后给您回电。
-            33.10 caller said "我的热水器一直在漏水"
-            33.10 slot text = 我的热水器一直在漏水
-            33.22 connector ok
-            33.22 flow callback done
-            33.27 say message-filed: 记下了，编号是四八二，九一三，同事上班后会给您回电。
-            38.00 say anything-else: 请问还有别的可以帮您吗？
-            45.08 caller said "没有了"
-            45.13 say goodbye: 感谢您的来电，再见。
-            46.93 call ended: AssistantFinished
-            46.93 → hang up caller
-            48.43 → finish
+            10.48 caller said "转人工"
+            10.48 intent agent-request 1000
+            10.53 say closed: 现在不是人工服务时间，人工客服每天九点到二十一点。
+            15.08 say offer-message: 需要我帮您记下问题，让同事给您回电吗？
+            22.74 caller said "好的"
+            22.74 flow callback at message
+            22.79 say message-ask: 请说一下您的问题，我们上班后给您回电。
+            33.00 caller said "我的热水器一直在漏水"
+            33.00 slot text = 我的热水器一直在漏水
+            33.12 connector ok
+            33.12 flow callback done
+            33.17 say message-filed: 记下了，编号是四八二，九一三，同事上班后会给您回电。
+            37.90 say anything-else: 请问还有别的可以帮您吗？
+            44.98 caller said "没有了"
+            45.03 say goodbye: 感谢您的来电，再见。
+            46.83 call ended: AssistantFinished
+            46.83 → hang up caller
+            48.33 → finish
         "#]],
     );
 }
@@ -495,30 +495,30 @@ fn another_wish_leads_out_of_a_question() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.90 caller said "查一下订单"
-            10.92 intent order-status 880
-            10.92 flow order-status at which
-            10.92 flow pick-order at said
-            10.97 say order-ask: 请说一下八位的订单号。
-            16.56 caller said "算了我要投诉"
-            16.58 intent complaint-file 880
-            16.58 flow pick-order left
-            16.58 flow order-status left
-            16.58 flow complaint at story
-            16.63 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
+            10.80 caller said "查一下订单"
+            10.82 intent order-status 880
+            10.82 flow order-status at which
+            10.82 flow pick-order at said
+            10.87 say order-ask: 请说一下八位的订单号。
+            16.46 caller said "算了我要投诉"
+            16.48 intent complaint-file 880
+            16.48 flow pick-order left
+            16.48 flow order-status left
+            16.48 flow complaint at story
+            16.53 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
             19.60 barge-in
             19.62 stopped after "很抱歉给您添麻烦了。请说说发生了什么"
-            21.14 caller said "送货太慢"
-            21.14 slot text = 送货太慢
-            21.26 connector ok
-            21.31 say complaint-filed: 已经登记好了，工单号是四八二，九一三，我们会在一个工作日内给您答复。
-            27.48 say complaint-want-person: 现在要和人工客服谈谈吗？
-            30.92 caller said "再见"
-            30.92 flow complaint ended
-            30.97 say goodbye: 感谢您的来电，再见。
-            32.77 call ended: AssistantFinished
-            32.77 → hang up caller
-            34.27 → finish
+            21.04 caller said "送货太慢"
+            21.04 slot text = 送货太慢
+            21.16 connector ok
+            21.21 say complaint-filed: 已经登记好了，工单号是四八二，九一三，我们会在一个工作日内给您答复。
+            27.38 say complaint-want-person: 现在要和人工客服谈谈吗？
+            30.82 caller said "再见"
+            30.82 flow complaint ended
+            30.87 say goodbye: 感谢您的来电，再见。
+            32.67 call ended: AssistantFinished
+            32.67 → hang up caller
+            34.17 → finish
         "#]],
     );
 }
@@ -538,27 +538,27 @@ fn the_list_is_answered_by_time() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "I need a technician"
-            9.74 intent appointment-book 870
-            9.74 flow appointment at look-up
-            9.86 connector ok
-            9.91 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            21.00 caller said "the two pm one please"
-            21.00 slot slot = s-001
-            21.05 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
-            25.72 caller said "hmm let me think"
-            25.74 no match 1
-            25.79 say yes-or-no: Please say yes or no.
-            33.05 no input 1
-            33.10 say no-input: Sorry, I didn't hear anything.
-            33.78 caller said "yes"
-            33.78 barge-in
-            33.78 slot sure = yes
-            33.80 stopped after "Sorry, I"
-            33.90 connector ok
-            33.90 flow appointment done
-            33.95 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
-            39.70 say anything-else: Is there anything else I can help you with?
+            9.62 caller said "I need a technician"
+            9.64 intent appointment-book 870
+            9.64 flow appointment at look-up
+            9.76 connector ok
+            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.90 caller said "the two pm one please"
+            20.90 slot slot = s-001
+            20.95 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+            25.62 caller said "hmm let me think"
+            25.64 no match 1
+            25.69 say yes-or-no: Please say yes or no.
+            32.95 no input 1
+            33.00 say no-input: Sorry, I didn't hear anything.
+            33.70 caller said "yes"
+            33.70 barge-in
+            33.70 slot sure = yes
+            33.72 stopped after "Sorry, I"
+            33.82 connector ok
+            33.82 flow appointment done
+            33.87 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
+            39.62 say anything-else: Is there anything else I can help you with?
         "#]],
     );
 }

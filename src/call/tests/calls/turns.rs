@@ -16,20 +16,20 @@ fn a_prompt_is_interrupted_by_a_wish() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            10.72 caller said "查一下我的账单"
-            10.74 intent bill-query 930
-            10.74 flow bill at who
-            10.86 connector ok
-            10.91 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            10.62 caller said "查一下我的账单"
+            10.64 intent bill-query 930
+            10.64 flow bill at who
+            10.76 connector ok
+            10.81 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
             13.60 barge-in
-            13.62 stopped after "您10月的账单一共483.74"
-            14.88 caller said "查一下快递到哪了"
-            14.90 intent parcel-track 910
-            14.90 flow bill left
-            14.90 flow parcel at which
-            14.90 flow pick-order at said
-            15.02 connector ok
-            15.07 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            13.62 stopped after "您10月的账单一共483.74元"
+            14.78 caller said "查一下快递到哪了"
+            14.80 intent parcel-track 910
+            14.80 flow bill left
+            14.80 flow parcel at which
+            14.80 flow pick-order at said
+            14.92 connector ok
+            14.97 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
         "#]],
     );
 }
@@ -43,11 +43,11 @@ fn a_hum_does_not_stop_a_prompt() {
         9.0 end
         ",
         expect![[r#"
-              0.00 call started zh
-              0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
-              5.32 say welcome-open: 请问有什么可以帮您？
-              7.06 caller said "嗯"
-              7.06 backchannel
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            6.96 caller said "嗯"
+            6.96 backchannel
         "#]],
     );
 }
@@ -61,11 +61,11 @@ fn an_english_hum_does_not_stop_a_prompt() {
         10.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              5.14 say welcome-open: How can I help you today?
-              6.88 caller said "mm-hm"
-              6.88 backchannel
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            6.78 caller said "mm-hm"
+            6.78 backchannel
         "#]],
     );
 }
@@ -79,13 +79,13 @@ fn the_recording_notice_is_heard_to_its_end_and_the_wish_kept() {
         9.0 end
         ",
         expect![[r#"
-              0.00 call started en
-              0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-              2.72 caller said "check my bill please"
-              5.11 intent bill-query 930
-              5.11 flow bill at who
-              5.11 flow identify at phone
-              5.16 say phone-ask: What's the phone number of your account?
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            2.62 caller said "check my bill please"
+            5.11 intent bill-query 930
+            5.11 flow bill at who
+            5.11 flow identify at phone
+            5.16 say phone-ask: What's the phone number of your account?
         "#]],
     );
 }
@@ -104,11 +104,11 @@ fn agent_over_a_prompt_stops_it_at_once() {
             5.14 say welcome-open: How can I help you today?
             6.43 barge-in
             6.45 stopped after "How can I help you"
-            6.88 caller said "agent"
-            6.88 intent agent-request 1000
-            6.88 queue service priority 0 because asked
-            6.88 → enqueue service tier "" en intent -
-            6.93 say to-person: Of course. I'll put you through to a person.
+            6.78 caller said "agent"
+            6.78 intent agent-request 1000
+            6.78 queue service priority 0 because asked
+            6.78 → enqueue service tier "" en intent -
+            6.83 say to-person: Of course. I'll put you through to a person.
         "#]],
     );
 }
@@ -182,22 +182,22 @@ fn words_that_nobody_can_make_out_are_asked_for_at_once() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.00 caller said ""
-            12.00 no match 1
-            12.05 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
-            25.72 caller said "查一下我的账单"
-            25.74 intent bill-query 930
-            25.74 flow bill at who
-            25.86 connector ok
-            25.91 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            32.08 say bill-want-lines: 要听一下明细吗？
-            39.52 no input 1
-            39.57 say no-input: 不好意思，我没有听到您说话。
+            11.90 caller said ""
+            11.90 no match 1
+            11.95 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+            25.62 caller said "查一下我的账单"
+            25.64 intent bill-query 930
+            25.64 flow bill at who
+            25.76 connector ok
+            25.81 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            31.98 say bill-want-lines: 要听一下明细吗？
+            39.42 no input 1
+            39.47 say no-input: 不好意思，我没有听到您说话。
             40.60 barge-in
             40.62 stopped after "不好意思，我"
-            41.70 caller said ""
-            41.75 say no-input: 不好意思，我没有听到您说话。
-            44.32 say bill-want-lines: 要听一下明细吗？
+            41.60 caller said ""
+            41.65 say no-input: 不好意思，我没有听到您说话。
+            44.22 say bill-want-lines: 要听一下明细吗？
         "#]],
     );
 }
@@ -214,7 +214,7 @@ fn a_cough_is_not_asked_about() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.20 caller said ""
+            10.10 caller said ""
         "#]],
     );
 }
@@ -231,11 +231,11 @@ fn nothing_more_at_the_open_question_is_a_goodbye() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.40 caller said "没有了谢谢"
-            10.45 say goodbye: 感谢您的来电，再见。
-            12.25 call ended: AssistantFinished
-            12.25 → hang up caller
-            13.75 → finish
+            10.30 caller said "没有了谢谢"
+            10.35 say goodbye: 感谢您的来电，再见。
+            12.15 call ended: AssistantFinished
+            12.15 → hang up caller
+            13.65 → finish
         "#]],
     );
 }
@@ -252,9 +252,10 @@ fn a_noise_that_is_no_word_starts_the_silence_anew() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.20 caller said ""
-            16.20 no input 1
-            16.25 say no-input: Sorry, I didn't hear anything.
+            10.10 caller said ""
+            16.10 no input 1
+            16.15 say no-input: Sorry, I didn't hear anything.
+            18.00 say ask-open-short: What can I do for you?
         "#]],
     );
 }
@@ -324,11 +325,11 @@ fn a_pause_for_thought_is_no_end() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            12.44 caller said "我想查一下我的账单"
-            12.46 intent bill-query 930
-            12.46 flow bill at who
-            12.46 flow identify at phone
-            12.51 say phone-ask: 请说一下您注册用的手机号。
+            12.34 caller said "我想查一下我的账单"
+            12.36 intent bill-query 930
+            12.36 flow bill at who
+            12.36 flow identify at phone
+            12.41 say phone-ask: 请说一下您注册用的手机号。
         "#]],
     );
 }
@@ -338,18 +339,18 @@ fn going_on_before_the_answer_makes_one_turn() {
     check(
         "
         0.0 start zh
-        9.5 caller: 我有个问题[0.45]退款要多久
+        9.5 caller: 我想退个款[0.35]退款要多久
         14.0 end
         ",
         expect![[r#"
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.90 caller said "我有个问题"
-            12.15 caller said "退款要多久"
-            12.17 intent refund-how-long 900
-            12.19 passages, best 800
-            12.24 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            10.80 caller said "我想退个款"
+            11.95 caller said "退款要多久"
+            11.97 intent refund-how-long 900
+            11.99 passages, best 800
+            12.04 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
         "#]],
     );
 }
@@ -366,8 +367,8 @@ fn repeat_says_the_question_again() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.00 caller said "can you say that again"
-            10.05 say welcome-open: How can I help you today?
+            9.90 caller said "can you say that again"
+            9.95 say welcome-open: How can I help you today?
         "#]],
     );
 }
@@ -385,14 +386,14 @@ fn thanks_and_goodbye() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.74 caller said "好的谢谢"
-            10.79 say you-are-welcome: 不客气。
-            11.56 say welcome-open: 请问有什么可以帮您？
-            14.92 caller said "再见"
-            14.97 say goodbye: 感谢您的来电，再见。
-            16.77 call ended: AssistantFinished
-            16.77 → hang up caller
-            18.27 → finish
+            10.64 caller said "好的谢谢"
+            10.69 say you-are-welcome: 不客气。
+            11.46 say welcome-open: 请问有什么可以帮您？
+            14.82 caller said "再见"
+            14.87 say goodbye: 感谢您的来电，再见。
+            16.67 call ended: AssistantFinished
+            16.67 → hang up caller
+            18.17 → finish
         "#]],
     );
 }
@@ -410,15 +411,15 @@ fn a_goodbye_is_taken_back() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.42 caller said "再见"
-            10.47 say goodbye: 感谢您的来电，再见。
+            10.32 caller said "再见"
+            10.37 say goodbye: 感谢您的来电，再见。
             11.60 barge-in
-            11.62 stopped after "感谢您的来电，"
-            13.04 caller said "等一下，退款要多久"
-            13.06 intent refund-how-long 900
-            13.08 passages, best 800
-            13.13 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
-            17.68 say did-that-help: 这样说清楚了吗？
+            11.62 stopped after "感谢您的来电，再"
+            12.94 caller said "等一下，退款要多久"
+            12.96 intent refund-how-long 900
+            12.98 passages, best 800
+            13.03 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            17.58 say did-that-help: 这样说清楚了吗？
         "#]],
     );
 }
@@ -437,24 +438,24 @@ fn yes_over_the_end_of_the_question_is_an_answer() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.72 caller said "where is my order"
-            9.74 intent order-status 880
-            9.74 flow order-status at which
-            9.74 flow pick-order at said
-            9.79 say order-ask: What's your order number? It has eight digits.
-            16.49 utterance ended: Complete
-            16.69 caller said "two zero six one one zero one eight"
-            16.69 slot order = 20611018
-            16.74 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
-            19.66 caller said "yes correct"
-            19.66 barge-in
-            19.66 slot order confirmed
-            19.66 flow pick-order done
-            19.68 stopped after "Your order number is 2 0 6 1, 1 0 1 8, is that"
-            19.78 connector ok
-            19.78 flow order-status done
-            19.83 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
-            24.50 say anything-else: Is there anything else I can help you with?
+            9.62 caller said "where is my order"
+            9.64 intent order-status 880
+            9.64 flow order-status at which
+            9.64 flow pick-order at said
+            9.69 say order-ask: What's your order number? It has eight digits.
+            16.42 utterance ended: Complete
+            16.62 caller said "two zero six one one zero one eight"
+            16.62 slot order = 20611018
+            16.67 say order-read-back: Your order number is 2 0 6 1, 1 0 1 8, is that right?
+            19.58 caller said "yes correct"
+            19.58 barge-in
+            19.58 slot order confirmed
+            19.58 flow pick-order done
+            19.60 stopped after "Your order number is 2 0 6 1, 1 0 1 8, is that"
+            19.70 connector ok
+            19.70 flow order-status done
+            19.75 say order-shipped: Your women's down jacket is on its way and should be with you on November 22.
+            24.42 say anything-else: Is there anything else I can help you with?
         "#]],
     );
 }
@@ -513,16 +514,16 @@ fn a_prompt_that_a_noise_cut_off_is_said_again() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.44 caller said "check my bill"
-            9.46 intent bill-query 930
-            9.46 flow bill at who
-            9.58 connector ok
-            9.63 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            9.34 caller said "check my bill"
+            9.36 intent bill-query 930
+            9.36 flow bill at who
+            9.48 connector ok
+            9.53 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
             11.60 barge-in
-            11.62 stopped after "Your October bill is 483.74 yuan"
-            12.70 caller said ""
-            12.75 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
-            17.48 say bill-want-lines: Would you like to hear the items?
+            11.62 stopped after "Your October bill is 483.74 yuan."
+            12.60 caller said ""
+            12.65 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            17.38 say bill-want-lines: Would you like to hear the items?
         "#]],
     );
 }
