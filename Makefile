@@ -40,7 +40,7 @@ unit: web/dist/index.html
 # FUZZ_SECONDS is for each target; two run at a time.
 fuzz-minute: FUZZ_SECONDS ?= 60
 fuzz-minute fuzz-run:
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release --locked -p sidetone-edge --test edge no_input_panics -- --nocapture
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release --locked --workspace --test edge no_input_panics -- --nocapture
 fuzz: FUZZ_SECONDS ?= 3600
 fuzz: fuzz-run ## Every parser that a stranger reaches, an hour each (FUZZ_SECONDS=…)
 e2e: build ## Chromium calls the engine; the sound of both sides is measured

@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 use sidetone_acd::AcdPolicy;
-use sidetone_types::ContentError;
+use sidetone_edge::sip::SipConfig;
+use sidetone_types::{AgentId, ContentError, Lang};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +29,74 @@ pub struct Config {
     pub language_model: Option<LanguageModel>,
     pub connectors: Connectors,
     pub acd: AcdPolicy,
+    /// Phones and trunks; without it SIP is off.
+    #[serde(default)]
+    pub sip: Option<SipConfig>,
+    #[serde(default)]
+    pub telephony: Telephony,
+}
+
+/// Where calls from telephone networks lead, and which may leave.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telephony {
+    /// The language of calls to numbers that name none.
+    pub lang: Lang,
+    /// Dialled numbers. An empty list: every number is answered.
+    pub number: Vec<Number>,
+    /// The `[[sip.trunks]]` that calls out take; without one there are none.
+    pub trunk_out: Option<String>,
+    /// What the far end of a call out is shown.
+    pub number_out: Option<String>,
+    /// Agents who may call numbers outside.
+    pub may_call_out: Vec<AgentId>,
+    pub audiosocket: Option<AudioSocket>,
+    pub websocket: Option<StreamSockets>,
+}
+
+/// A dialled number (DNIS).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Number {
+    pub dnis: String,
+    #[serde(default)]
+    pub lang: Option<Lang>,
+    /// The flow in `prompts/flows` that it leads to; without one the assistant asks.
+    #[serde(default)]
+    pub flow: Option<String>,
+}
+
+/// The AudioSocket listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AudioSocket {
+    pub bind: SocketAddr,
+    /// Addresses and networks that may connect: the protocol has no password.
+    pub allow: Vec<String>,
+}
+
+/// The WebSockets of Asterisk and of Twilio's dialect, on the port of the pages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSockets {
+    pub allow: Vec<String>,
+    /// The environment variable with the word that others have to bring as `?token=`.
+    #[serde(default)]
+    pub token_env: Option<String>,
+}
+
+impl Telephony {
+    /// What a dialled number leads to; `None` where the list does not have it.
+    pub fn entry(&self, dnis: Option<&str>) -> Option<(Lang, Option<String>)> {
+        let known = self
+            .number
+            .iter()
+            .find(|one| Some(one.dnis.as_str()) == dnis);
+        match known {
+            Some(one) => Some((one.lang.unwrap_or(self.lang), one.flow.clone())),
+            None => self.number.is_empty().then_some((self.lang, None)),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -250,6 +319,8 @@ impl Config {
                 "set it to the number of processor cores to use",
             ));
         }
+        self.check_telephony()
+            .map_err(|(reason, hint)| wrong(reason, hint))?;
         if jiff::tz::TimeZone::get(&self.company.time_zone).is_err() {
             return Err(wrong(
                 format!(
@@ -260,6 +331,40 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    fn check_telephony(&self) -> Result<(), (String, &'static str)> {
+        let known = |agent: &AgentId| self.acd.agents.iter().any(|one| one.id == *agent);
+        let sip = self.sip.clone().unwrap_or_default();
+        if let Some(account) = sip.accounts.iter().find(|one| !known(&one.agent)) {
+            return Err((
+                format!(
+                    "the phone {} is for {}, whom no [[acd.agent]] names",
+                    account.user, account.agent
+                ),
+                "add the agent, or give the phone to another one",
+            ));
+        }
+        let open = |one: &&sidetone_edge::sip::SipListen| !one.addr.ip().is_loopback();
+        if let Some(listen) = sip.listen.iter().find(open)
+            && self.company.demo
+            && !sip.accounts.is_empty()
+        {
+            return Err((
+                format!(
+                    "sip.listen has {}, and the demo phones have public passwords",
+                    listen.addr
+                ),
+                "set company.demo = false and secrets of your own, or listen on 127.0.0.1",
+            ));
+        }
+        match &self.telephony.trunk_out {
+            Some(name) if !sip.trunks.iter().any(|trunk| trunk.name == *name) => Err((
+                format!("telephony.trunk_out is “{name}”, and no [[sip.trunks]] has that name"),
+                "name a trunk, or leave the field out",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The company's time zone.
@@ -303,6 +408,35 @@ mod tests {
         let text = EXAMPLE.replacen("127.0.0.1:8080", "0.0.0.0:8080", 1);
         let error = Config::parse(&text, "x.toml").unwrap_err();
         assert!(error.reason.contains("public passwords"), "{error:?}");
+    }
+
+    #[test]
+    fn phones_of_nobody_and_trunks_that_are_not_there_are_refused() {
+        let lost = EXAMPLE.replacen("agent = \"mei\"", "agent = \"nobody\"", 1);
+        let error = Config::parse(&lost, "x.toml").unwrap_err();
+        assert!(error.reason.contains("nobody"), "{error:?}");
+        let astray = EXAMPLE.replacen("[telephony]", "[telephony]\ntrunk_out = \"provider\"", 1);
+        let error = Config::parse(&astray, "x.toml").unwrap_err();
+        assert!(error.reason.contains("provider"), "{error:?}");
+        let open = EXAMPLE.replacen("127.0.0.1:5060", "0.0.0.0:5060", 1);
+        let error = Config::parse(&open, "x.toml").unwrap_err();
+        assert!(error.reason.contains("public passwords"), "{error:?}");
+    }
+
+    #[test]
+    fn dialled_numbers_lead_somewhere_or_nowhere() {
+        let telephony: Telephony = toml::from_str(
+            "lang = \"en\"\n[[number]]\ndnis = \"4001\"\nlang = \"zh\"\nflow = \"parcel\"\n[[number]]\ndnis = \"4002\"",
+        )
+        .unwrap();
+        let parcel = Some((Lang::Zh, Some("parcel".to_owned())));
+        assert_eq!(telephony.entry(Some("4001")), parcel);
+        assert_eq!(telephony.entry(Some("4002")), Some((Lang::En, None)));
+        assert_eq!(telephony.entry(Some("4003")), None);
+        assert_eq!(
+            Telephony::default().entry(Some("4003")),
+            Some((Lang::Zh, None))
+        );
     }
 
     #[test]

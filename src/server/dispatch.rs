@@ -11,7 +11,7 @@ use sidetone_assist::view::CallView;
 use sidetone_edge::LegHandle;
 use sidetone_types::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +39,11 @@ pub enum DispatchMessage {
         leg: Box<LegHandle>,
         done: oneshot::Sender<bool>,
     },
+    /// The agent talks on another system, and this call hears both sides.
+    Beside {
+        agent: AgentId,
+        call: CallId,
+    },
     /// A page of the agent opened or closed.
     Page {
         agent: AgentId,
@@ -49,6 +54,22 @@ pub enum DispatchMessage {
         answer: oneshot::Sender<Arc<Board>>,
     },
 }
+
+/// What the telephones of agents are to do.
+#[derive(Clone, Debug)]
+pub enum Bell {
+    Ring {
+        agent: AgentId,
+        call: CallId,
+        /// What the telephone shows.
+        from: RingingFrom,
+    },
+    /// Somebody answered, or nobody is to.
+    Stop { agent: AgentId, call: CallId },
+}
+
+/// Bells that wait for the telephones.
+const BELLS: usize = 1024;
 
 /// Agents and queues at one moment.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +97,7 @@ impl Board {
 pub struct Dispatch {
     inbox: mpsc::Sender<DispatchMessage>,
     board: watch::Receiver<Arc<Board>>,
+    bells: Arc<OnceLock<mpsc::Sender<Bell>>>,
 }
 
 impl Dispatch {
@@ -83,11 +105,13 @@ impl Dispatch {
     pub fn start(policy: AcdPolicy, clock: Clock, calls: Arc<Calls>, hub: Hub) -> Self {
         let (inbox, receiver) = mpsc::channel(INBOX_MESSAGES);
         let (publish, watch) = watch::channel(Arc::new(Board::default()));
+        let bells = Arc::new(OnceLock::new());
         let task = Router {
             acd: Acd::new(policy),
             clock,
             calls,
             hub,
+            bells: bells.clone(),
             publish,
             pages: BTreeMap::new(),
             legs: BTreeMap::new(),
@@ -104,7 +128,14 @@ impl Dispatch {
         Self {
             inbox,
             board: watch,
+            bells,
         }
+    }
+
+    /// The bells of telephones, for whoever has telephones; once.
+    pub fn bells(&self) -> Option<mpsc::Receiver<Bell>> {
+        let (bells, rung) = mpsc::channel(BELLS);
+        self.bells.set(bells).ok().map(|()| rung)
     }
 
     /// Sends, waiting for room.
@@ -146,6 +177,7 @@ struct Router {
     clock: Clock,
     calls: Arc<Calls>,
     hub: Hub,
+    bells: Arc<OnceLock<mpsc::Sender<Bell>>>,
     publish: watch::Sender<Arc<Board>>,
     /// Open pages of each agent.
     pages: BTreeMap<AgentId, u32>,
@@ -238,6 +270,9 @@ impl Router {
                 let mode = Some(mode);
                 self.supervise(agent, call, Joining { leg, mode, done })
                     .await;
+            }
+            DispatchMessage::Beside { agent, call } => {
+                self.beyond.insert(agent, call);
             }
             DispatchMessage::Page { agent, open } => {
                 let pages = self.pages.entry(agent.clone()).or_default();
@@ -346,6 +381,10 @@ impl Router {
                 outcome,
             } => {
                 self.ringing.remove(&agent);
+                self.bell(Bell::Stop {
+                    agent: agent.clone(),
+                    call: call_of(&call),
+                });
                 let ended = LiveMessage::RingEnded {
                     call: call_of(&call),
                     outcome,
@@ -466,6 +505,15 @@ impl Router {
         }
     }
 
+    /// Telephones that fall far behind don't hold up the router; their pages ring all the same.
+    fn bell(&self, bell: Bell) {
+        if let Some(bells) = self.bells.get()
+            && bells.try_send(bell).is_err()
+        {
+            tracing::warn!("a telephone's bell was lost: too many are waiting");
+        }
+    }
+
     fn ring(&self, agent: &AgentId, ticket: &CallId, expires: AcdTime) {
         let call = &call_of(ticket);
         let Some(handle) = self.calls.get(call) else {
@@ -480,13 +528,19 @@ impl Router {
             .queues
             .iter()
             .find(|one| Some(&one.queue) == queue.as_ref());
+        let from = RingingFrom {
+            name: handle.caller.name.clone(),
+            tier: handle.caller.tier.clone(),
+            number: handle.caller.number.clone(),
+        };
+        self.bell(Bell::Ring {
+            agent: agent.clone(),
+            call: call.clone(),
+            from: from.clone(),
+        });
         let message = LiveMessage::Ringing {
             call: call.clone(),
-            from: RingingFrom {
-                name: handle.caller.name.clone(),
-                tier: handle.caller.tier.clone(),
-                number: handle.caller.number.clone(),
-            },
+            from,
             queue: queue.map(|queue| queue.to_string()).unwrap_or_default(),
             queue_zh: named.map_or_else(String::new, |one| one.name_zh.clone()),
             queue_en: named.map_or_else(String::new, |one| one.name_en.clone()),

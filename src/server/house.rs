@@ -18,6 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sidetone_assist::view::CallView;
 use sidetone_call::CallPolicy;
 use sidetone_call::slots::Day;
+use sidetone_edge::sip::SipEdge;
 use sidetone_edge::{EdgeError, LegHandle, WebRtcEdge};
 use sidetone_records::journal::JournalWriter;
 use sidetone_records::store::Store;
@@ -48,6 +49,8 @@ pub struct House {
     pub tickets: AtomicU32,
     /// Set once, by whoever owns a trunk.
     pub lines_out: OnceLock<Arc<dyn LineOut>>,
+    /// Set once, where there are telephones.
+    pub phones: OnceLock<SipEdge>,
 }
 
 impl House {
@@ -63,6 +66,45 @@ impl House {
     /// The way to numbers outside, where there is one.
     pub fn line_out(&self) -> Option<Arc<dyn LineOut>> {
         self.lines_out.get().cloned()
+    }
+
+    /// Whether this agent may call numbers outside.
+    pub fn may_call_out(&self, by: Option<&AgentId>) -> bool {
+        by.is_some_and(|by| self.config.telephony.may_call_out.contains(by))
+    }
+
+    /// Whom somebody means who dials `to`: an agent's telephone, a queue, or a number outside.
+    pub fn target_of(&self, to: &str) -> Option<Target> {
+        let accounts = self.config.sip.iter().flat_map(|sip| &sip.accounts);
+        if let Some(account) = accounts.into_iter().find(|one| one.user == to) {
+            let agent = account.agent.clone();
+            return Some(Target::Agent { agent });
+        }
+        let mut queues = self.config.acd.queues.iter();
+        if let Some(queue) = queues.find(|one| one.id.as_str() == to) {
+            let queue = queue.id.clone();
+            return Some(Target::Queue { queue });
+        }
+        let number = crate::line_out::dialled_number(to)?;
+        let shown = Masked::authored(number);
+        Some(Target::Number {
+            number: SlotValue {
+                shown,
+                secret: None,
+            },
+        })
+    }
+
+    /// The customer with this telephone number as the caller of a call.
+    pub fn caller_by_number(&self, number: &str) -> Caller {
+        let data = self.company_data();
+        let known = data.customer_by_phone(number).map(|one| one.id.clone());
+        known
+            .and_then(|id| self.caller(&id))
+            .unwrap_or_else(|| Caller {
+                number: crate::line_out::shown_number(number),
+                ..Caller::default()
+            })
     }
 
     /// Answers a browser's offer.

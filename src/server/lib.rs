@@ -27,11 +27,13 @@ pub mod line_out;
 mod live;
 mod models;
 mod people;
+mod phones;
 pub mod recorded;
 mod rows;
 mod safe;
 pub mod startup;
 mod status;
+mod streams;
 
 pub use clock::Clock;
 pub use house::House;

@@ -23,6 +23,7 @@ use sidetone_records::store::Store;
 use sidetone_records::vault::{Keys, Vault};
 use sidetone_types::*;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -93,6 +94,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<House>> {
         draining: AtomicBool::new(false),
         tickets: AtomicU32::new(0),
         lines_out: OnceLock::new(),
+        phones: OnceLock::new(),
         config,
     });
     close_lost_calls(&house).await?;
@@ -212,6 +214,8 @@ pub async fn serve(house: Arc<House>) -> anyhow::Result<()> {
         )
     })?;
     let _watcher = watch_content(&house)?;
+    crate::phones::open(&house).await;
+    crate::streams::open(&house).await;
     tokio::spawn(warm_voice(house.clone()));
     tokio::spawn(post_wallboard(house.clone()));
     tokio::spawn(expire_logins(house.clone()));
@@ -235,7 +239,8 @@ pub async fn serve(house: Arc<House>) -> anyhow::Result<()> {
     for model in house.models.states.iter().filter(|model| !model.ok) {
         println!("Missing: {} {}: {}", model.task, model.name, model.detail);
     }
-    axum::serve(listener, api::router(house.clone()))
+    let pages = api::router(house.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, pages)
         .with_graceful_shutdown(drain(house))
         .await?;
     Ok(())
@@ -260,6 +265,10 @@ async fn drain(house: Arc<House>) {
         call.send(crate::call::CallMessage::Input(CallInput::Shutdown))
             .await;
     }
+    if let Some(phones) = house.phones.get().cloned() {
+        // New telephone calls are refused while the running ones end.
+        tokio::spawn(async move { phones.drain(DRAIN).await });
+    }
     let ended = async {
         while house.calls.count() > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -270,6 +279,9 @@ async fn drain(house: Arc<House>) {
             calls = house.calls.count(),
             "calls were still running at the end"
         );
+    }
+    if let Some(phones) = house.phones.get() {
+        phones.stop().await;
     }
     // Open pages hold their connections for good; they find the new engine by themselves.
     tokio::spawn(async {

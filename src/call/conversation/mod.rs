@@ -224,7 +224,10 @@ impl Call {
         if !self.speech {
             self.degrade("recognizer", "keypad menu");
         }
-        match start.entry.filter(|flow| self.book.flows.contains_key(flow)) {
+        match start
+            .entry
+            .filter(|flow| self.book.flows.contains_key(flow))
+        {
             Some(flow) => self.enter_flow(&flow),
             None if self.speech => self.ask_open("welcome-open"),
             None => self.offer_menu(),

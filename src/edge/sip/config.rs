@@ -8,11 +8,31 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A word that is never printed. It reads from a plain string; where that string comes from (the
-/// environment, a file) is decided above.
+/// A word that is never printed. It reads from `env:NAME` (an environment variable), `file:PATH` (the
+/// first line of a file), or from the word itself, which only a demo should do.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct Secret(String);
+
+impl TryFrom<String> for Secret {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let word = if let Some(name) = text.strip_prefix("env:") {
+            std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} is not set"))?
+        } else if let Some(path) = text.strip_prefix("file:") {
+            let file = std::fs::read_to_string(path)
+                .map_err(|error| format!("the secret in {path} can't be read: {error}"))?;
+            file.lines().next().unwrap_or_default().trim().to_owned()
+        } else {
+            text
+        };
+        match word.is_empty() {
+            true => Err("a secret is empty".into()),
+            false => Ok(Self(word)),
+        }
+    }
+}
 
 impl Secret {
     pub fn new(word: impl Into<String>) -> Self {

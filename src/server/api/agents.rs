@@ -26,7 +26,9 @@ pub async fn own_state(State(house): State<Arc<House>>, who: Who) -> Reply<Json<
     let agent = AgentId::new(&who.0.id);
     let board = house.dispatch.board();
     let now = board.agent(&agent).ok_or_else(|| not_on_the_list(&agent))?;
-    let call = now.call.as_ref().and_then(|call| house.calls.get(call));
+    let call = board
+        .call_of(&agent)
+        .and_then(|call| house.calls.get(&call));
     Ok(Json(json!({
         "agent": agent,
         "state": state_word(now.state),

@@ -47,6 +47,8 @@ pub async fn start(
         caller,
         ani,
         dnis: None,
+        entry: None,
+        assist: None,
     };
     match call::start(&house, new) {
         Ok(handle) => Ok(Json(
@@ -75,13 +77,8 @@ fn own_call(house: &House, call: &str, token: &str) -> Reply<Arc<CallHandle>> {
     house
         .calls
         .get(&CallId::new(call))
-        .filter(|handle| same(handle.token.as_bytes(), token.as_bytes()))
+        .filter(|handle| auth::same(&handle.token, token))
         .ok_or_else(Problem::gone_call)
-}
-
-/// Compares without telling by its time how far two secrets agree.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
 
 /// `POST /api/calls/{call}/hangup`

@@ -75,6 +75,8 @@ pub fn router(house: Arc<House>) -> Router {
                 .merge(review)
                 .merge(content),
         )
+        .route("/ws/asterisk", get(crate::streams::asterisk))
+        .route("/ws/twilio", get(crate::streams::twilio))
         .route("/metrics", get(state::metrics))
         .route("/health", get(state::health))
         .fallback(pages::page)

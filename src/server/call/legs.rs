@@ -11,7 +11,7 @@ use crate::dispatch::{self, DispatchMessage};
 use crate::line_out::{DialOut, DialRefused};
 use sidetone_acd::AcdInput;
 use sidetone_call::Enqueue;
-use sidetone_edge::LegHandle;
+use sidetone_edge::{LegHandle, Transfer, TransferOutcome};
 use sidetone_types::*;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -79,6 +79,76 @@ impl CallTask {
         }
     }
 
+    /// The agent of a call between two people on another system.
+    pub(super) fn assist(&mut self, agent: AgentId, leg: LegHandle) {
+        let party = Party::Agent {
+            agent: agent.clone(),
+        };
+        if let Some(leg) = self.join(leg, party, true) {
+            self.give(CallInput::Accepted {
+                agent: agent.clone(),
+                leg,
+            });
+            self.house
+                .hub
+                .follow(agent.clone(), self.handle.call.clone());
+            let call = self.handle.call.clone();
+            self.tell_router(DispatchMessage::Beside { agent, call });
+        }
+    }
+
+    /// A device that is put on hold. An agent's hold key holds the caller, as the button on the page
+    /// does; a caller who holds us plays music that is nobody's words.
+    pub(super) fn far_end_holds(&mut self, id: LegId, on: bool) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        leg.held = on;
+        if let Some(by) = leg.agent.clone() {
+            let action = AgentAction::Hold { on };
+            self.give(CallInput::Click { by, action });
+        }
+    }
+
+    /// The transfer key of an agent's telephone: to a colleague's telephone, a queue, or a number.
+    pub(super) fn far_end_transfers(&mut self, id: LegId, wish: &Transfer) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let control = leg.handle.control.clone();
+        let Some(by) = leg.agent.clone().filter(|_| wish.replaces.is_none()) else {
+            // A caller can't send themselves elsewhere, and two telephone calls of one agent are
+            // joined on the page.
+            control.transfer_outcome(TransferOutcome::Failed(603));
+            return;
+        };
+        let consult = false;
+        match self.house.target_of(&wish.to) {
+            Some(Target::Number { number }) => {
+                if !self.house.may_call_out(Some(&by)) {
+                    control.transfer_outcome(TransferOutcome::Failed(403));
+                    return;
+                }
+                let to = Target::Number {
+                    number: self.number_to_safe(number.shown.as_str()),
+                };
+                self.give(CallInput::Click {
+                    by,
+                    action: AgentAction::Transfer { to, consult },
+                });
+            }
+            Some(to) => self.give(CallInput::Click {
+                by,
+                action: AgentAction::Transfer { to, consult },
+            }),
+            None => {
+                control.transfer_outcome(TransferOutcome::Failed(404));
+                return;
+            }
+        }
+        control.transfer_outcome(TransferOutcome::Done);
+    }
+
     /// A supervisor steps onto the call.
     pub(super) fn supervisor_leg(
         &mut self,
@@ -120,6 +190,11 @@ impl CallTask {
         let id = self.next_leg();
         let wire = leg.wire;
         self.add_leg(id, leg);
+        if let Some(leg) = self.legs.get_mut(&id)
+            && let Party::Agent { agent } | Party::Supervisor { agent } = &party
+        {
+            leg.agent = Some(agent.clone());
+        }
         self.give(CallInput::LegJoined {
             leg: id,
             party,
@@ -239,8 +314,12 @@ impl CallTask {
     /// The router's inbox is a second of work long; when even that is full, the message waits in a
     /// task of its own.
     pub(super) fn dispatch(&self, input: AcdInput) {
+        self.tell_router(DispatchMessage::Input(input));
+    }
+
+    fn tell_router(&self, message: DispatchMessage) {
         let dispatch = self.house.dispatch.clone();
-        if let Some(message) = dispatch.try_send(DispatchMessage::Input(input)) {
+        if let Some(message) = dispatch.try_send(message) {
             tokio::spawn(async move { dispatch.send(message).await });
         }
     }

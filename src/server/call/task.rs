@@ -35,6 +35,10 @@ pub struct NewCall {
     pub caller: Caller,
     pub ani: Option<Masked>,
     pub dnis: Option<String>,
+    /// The flow that the dialled number leads to.
+    pub entry: Option<String>,
+    /// Who talks with the caller already, on another system: both are heard, nothing is said.
+    pub assist: Option<(AgentId, LegHandle)>,
 }
 
 /// Starts a call's task. `Err` gives the leg back when the house is full.
@@ -86,6 +90,10 @@ pub(super) struct Leg {
     pub expect: Expect,
     /// Whether words of this leg are written down: the caller's and the agents'.
     pub listens: bool,
+    /// Whose device it is, where it is one of the house.
+    pub agent: Option<AgentId>,
+    /// The far end has put this leg on hold: what it sends is its own music.
+    pub held: bool,
     /// This frame's sound of the leg.
     pcm: Pcm,
 }
@@ -135,6 +143,8 @@ impl CallTask {
             content: content.flows.digest().to_owned(),
             speech: place.is_some(),
             open: house.open_now(),
+            entry: new.entry,
+            assist_only: new.assist.is_some(),
         };
         let recording = house
             .config
@@ -177,6 +187,9 @@ impl CallTask {
         if task.recording.is_some() {
             task.fact(EventKind::RecordingStarted { channels: 2 });
         }
+        if let Some((agent, leg)) = new.assist {
+            task.assist(agent, leg);
+        }
         task
     }
 
@@ -200,6 +213,8 @@ impl CallTask {
             ear,
             expect: Expect::Open,
             listens: id == LegId::CALLER,
+            agent: None,
+            held: false,
             pcm: [0; FRAME_SAMPLES],
         };
         self.legs.insert(id, leg);
@@ -473,6 +488,8 @@ impl CallTask {
             match signal {
                 LegSignal::Key(key) => self.give(CallInput::Key { leg, key }),
                 LegSignal::Closed { reason } => self.leave(leg, reason.as_str()),
+                LegSignal::Held { by_far_end } => self.far_end_holds(leg, by_far_end),
+                LegSignal::Transfer(wish) => self.far_end_transfers(leg, &wish),
                 _ => {}
             }
         }
@@ -542,6 +559,11 @@ impl Leg {
     /// The next 20 ms; silence where nothing came. A backlog is cut: what was said long ago helps
     /// nobody now.
     fn next_frame(&mut self) -> Pcm {
+        let frame = self.take_frame();
+        if self.held { [0; FRAME_SAMPLES] } else { frame }
+    }
+
+    fn take_frame(&mut self) -> Pcm {
         while self.handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
             let _ = self.handle.frames_in.try_recv();
         }

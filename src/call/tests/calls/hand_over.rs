@@ -32,7 +32,21 @@ fn two_people_who_talk_elsewhere_are_heard_and_nothing_is_said() {
         9.0 caller-leaves
         12.0 end
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            0.00 call started zh c-wang
+            0.00 → music on
+            0.10 → music off
+            0.10 answered by mei
+            0.10 agent sits Main
+            0.10 → mix c←a a←c
+            3.62 caller said "我的快递到哪了"
+            6.94 agent said "您好，我帮您查一下"
+            9.00 caller left: hung_up
+            9.00 call ended: CallerHungUp
+            9.00 → hang up agent
+            9.00 wrap-up of mei
+            9.00 → mix nobody
+        "#]],
     );
 }
 
