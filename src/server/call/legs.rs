@@ -8,10 +8,10 @@ use super::CallMessage;
 use super::mixer::LEGS_MAX;
 use super::task::CallTask;
 use crate::dispatch::{self, DispatchMessage};
-use crate::line_out::{DialOut, DialRefused};
+use crate::line_out::{DialOut, DialRefused, dialled_number};
 use sidetone_acd::AcdInput;
 use sidetone_call::Enqueue;
-use sidetone_edge::LegHandle;
+use sidetone_edge::{LegHandle, Transfer, TransferOutcome as Outcome};
 use sidetone_types::*;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -227,6 +227,68 @@ impl CallTask {
             } => leg.close(),
             _ => {}
         }
+    }
+
+    /// The agent or supervisor on a leg.
+    fn person_on(&self, leg: LegId) -> Option<AgentId> {
+        let mut parties = self.facts.view.parties.iter();
+        let party = &parties.find(|one| one.leg == leg)?.party;
+        match party {
+            Party::Agent { agent } | Party::Supervisor { agent } => Some(agent.clone()),
+            Party::Caller | Party::Assistant | Party::Outside { .. } => None,
+        }
+    }
+
+    /// The hold button of an agent's phone is the one on the page.
+    pub(super) fn phone_holds(&mut self, leg: LegId, on: bool) {
+        if let Some(by) = self.person_on(leg) {
+            let action = AgentAction::Hold { on };
+            self.give(CallInput::Click { by, action });
+        }
+    }
+
+    /// The transfer button of an agent's phone (RFC 3515). The house takes the caller over and answers
+    /// for the rest, so the phone may leave at once. A caller's phone gives nobody away, and two
+    /// calls are not joined into one.
+    pub(super) fn phone_transfers(&mut self, leg: LegId, wanted: &Transfer) {
+        let Some(control) = self.legs.get(&leg).map(|leg| leg.handle.control.clone()) else {
+            return;
+        };
+        let by = self.person_on(leg);
+        let target = self.target_of(&wanted.to);
+        let outcome = match (by, target) {
+            (None, _) => Outcome::Failed(403),
+            (Some(_), _) if wanted.replaces.is_some() => Outcome::Failed(501),
+            (Some(_), None) => Outcome::Failed(404),
+            (Some(by), Some(to)) => {
+                control.transfer_outcome(Outcome::Trying);
+                let consult = false;
+                let action = AgentAction::Transfer { to, consult };
+                self.give(CallInput::Click { by, action });
+                // A transfer that the call has no use for leaves the agent where they were.
+                match self.legs.contains_key(&leg) {
+                    true => Outcome::Failed(491),
+                    false => Outcome::Done,
+                }
+            }
+        };
+        control.transfer_outcome(outcome);
+    }
+
+    /// What a phone dials in a transfer: an agent, a queue, or a number where there is a line out.
+    fn target_of(&mut self, to: &str) -> Option<Target> {
+        let board = self.house.dispatch.board();
+        let agent = AgentId::new(to);
+        if board.agent(&agent).is_some() {
+            return Some(Target::Agent { agent });
+        }
+        let queue = QueueId::new(to);
+        if board.queues.iter().any(|one| one.queue == queue) {
+            return Some(Target::Queue { queue });
+        }
+        let number = dialled_number(to).filter(|_| self.house.line_out().is_some())?;
+        let number = self.number_to_safe(&number);
+        Some(Target::Number { number })
     }
 
     /// Puts a number that an agent keyed into the safe.

@@ -473,7 +473,9 @@ impl CallTask {
             match signal {
                 LegSignal::Key(key) => self.give(CallInput::Key { leg, key }),
                 LegSignal::Closed { reason } => self.leave(leg, reason.as_str()),
-                _ => {}
+                LegSignal::Held { by_far_end: on } => self.phone_holds(leg, on),
+                LegSignal::Transfer(wanted) => self.phone_transfers(leg, &wanted),
+                LegSignal::Connected | LegSignal::Quality { .. } | LegSignal::Referred(_) => {}
             }
         }
     }
