@@ -488,7 +488,7 @@ fn is_left_hanging(text: &str, lang: Lang) -> bool {
                     .strip_suffix(*lead)
                     .is_some_and(|head| !head.ends_with(char::is_alphanumeric))
             };
-            if LEAD_INS_EN.iter().any(|lead| leads_in(&lead)) {
+            if LEAD_INS_EN.iter().any(leads_in) {
                 return true;
             }
             let last = lower

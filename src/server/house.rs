@@ -80,6 +80,10 @@ impl House {
             let agent = account.agent.clone();
             return Some(Target::Agent { agent });
         }
+        let agent = AgentId::new(to);
+        if self.dispatch.board().agent(&agent).is_some() {
+            return Some(Target::Agent { agent });
+        }
         let mut queues = self.config.acd.queues.iter();
         if let Some(queue) = queues.find(|one| one.id.as_str() == to) {
             let queue = queue.id.clone();

@@ -11,7 +11,7 @@ use crate::dispatch::{self, DispatchMessage};
 use crate::line_out::{DialOut, DialRefused};
 use sidetone_acd::AcdInput;
 use sidetone_call::Enqueue;
-use sidetone_edge::{LegHandle, Transfer, TransferOutcome};
+use sidetone_edge::{LegHandle, Transfer, TransferOutcome as Outcome};
 use sidetone_types::*;
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
@@ -110,43 +110,45 @@ impl CallTask {
         }
     }
 
-    /// The transfer key of an agent's telephone: to a colleague's telephone, a queue, or a number.
+    /// The transfer key of an agent's telephone (RFC 3515): to a colleague's telephone, a queue, or a
+    /// number. The house takes the caller over and answers for the rest, so the phone may leave at
+    /// once. A caller's phone gives nobody away, and two telephone calls are not joined into one.
     pub(super) fn far_end_transfers(&mut self, id: LegId, wish: &Transfer) {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let control = leg.handle.control.clone();
-        let Some(by) = leg.agent.clone().filter(|_| wish.replaces.is_none()) else {
-            // A caller can't send themselves elsewhere, and two telephone calls of one agent are
-            // joined on the page.
-            control.transfer_outcome(TransferOutcome::Failed(603));
-            return;
-        };
-        let consult = false;
-        match self.house.target_of(&wish.to) {
-            Some(Target::Number { number }) => {
-                if !self.house.may_call_out(Some(&by)) {
-                    control.transfer_outcome(TransferOutcome::Failed(403));
-                    return;
+        let outcome = match leg.agent.clone() {
+            None => Outcome::Failed(403),
+            Some(_) if wish.replaces.is_some() => Outcome::Failed(501),
+            Some(by) => match self.transfer_target(&by, &wish.to) {
+                Err(code) => Outcome::Failed(code),
+                Ok(to) => {
+                    control.transfer_outcome(Outcome::Trying);
+                    let consult = false;
+                    let action = AgentAction::Transfer { to, consult };
+                    self.give(CallInput::Click { by, action });
+                    // A transfer that the call has no use for leaves the agent where they were.
+                    match self.legs.contains_key(&id) {
+                        true => Outcome::Failed(491),
+                        false => Outcome::Done,
+                    }
                 }
-                let to = Target::Number {
-                    number: self.number_to_safe(number.shown.as_str()),
-                };
-                self.give(CallInput::Click {
-                    by,
-                    action: AgentAction::Transfer { to, consult },
-                });
-            }
-            Some(to) => self.give(CallInput::Click {
-                by,
-                action: AgentAction::Transfer { to, consult },
+            },
+        };
+        control.transfer_outcome(outcome);
+    }
+
+    /// What a telephone named in a transfer, or the status that refuses it.
+    fn transfer_target(&mut self, by: &AgentId, to: &str) -> Result<Target, u16> {
+        match self.house.target_of(to) {
+            Some(Target::Number { .. }) if !self.house.may_call_out(Some(by)) => Err(403),
+            Some(Target::Number { number }) => Ok(Target::Number {
+                number: self.number_to_safe(number.shown.as_str()),
             }),
-            None => {
-                control.transfer_outcome(TransferOutcome::Failed(404));
-                return;
-            }
+            Some(to) => Ok(to),
+            None => Err(404),
         }
-        control.transfer_outcome(TransferOutcome::Done);
     }
 
     /// A supervisor steps onto the call.

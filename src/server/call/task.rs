@@ -490,7 +490,7 @@ impl CallTask {
                 LegSignal::Closed { reason } => self.leave(leg, reason.as_str()),
                 LegSignal::Held { by_far_end } => self.far_end_holds(leg, by_far_end),
                 LegSignal::Transfer(wish) => self.far_end_transfers(leg, &wish),
-                _ => {}
+                LegSignal::Connected | LegSignal::Quality { .. } | LegSignal::Referred(_) => {}
             }
         }
     }
