@@ -4,9 +4,7 @@
 //! for example `sipp -sn uac 127.0.0.1:5070 -r 500`. A call to `busy` is refused. Once a second the
 //! figures are printed.
 
-use sidetone_edge::sip::{
-    Refusal, SipConfig, SipEdge, SipEvent, SipListen, SipTrunk, Transport,
-};
+use sidetone_edge::sip::{Refusal, SipConfig, SipEdge, SipEvent, SipListen, SipTrunk, Transport};
 use sidetone_edge::{LegHandle, LegSignal};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +12,10 @@ use std::time::Duration;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let addr: SocketAddr = args.next().unwrap_or_else(|| "127.0.0.1:5070".into()).parse()?;
+    let addr: SocketAddr = args
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:5070".into())
+        .parse()?;
     let calls_max = args.next().map_or(Ok(2000), |text| text.parse())?;
     let config = SipConfig {
         listen: [Transport::Udp, Transport::Tcp]

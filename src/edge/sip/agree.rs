@@ -349,7 +349,11 @@ impl Local {
             (false, true) => Direction::RecvOnly,
             (true, true) => Direction::Inactive,
         };
-        let proto = if self.crypto.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let proto = if self.crypto.is_some() {
+            "RTP/SAVP"
+        } else {
+            "RTP/AVP"
+        };
         self.describe(proto)
     }
 
@@ -428,7 +432,12 @@ mod tests {
 
     fn wishes(srtp: SrtpUse) -> Wishes {
         Wishes {
-            codecs: vec![SipCodec::Opus, SipCodec::G722, SipCodec::Pcma, SipCodec::Pcmu],
+            codecs: vec![
+                SipCodec::Opus,
+                SipCodec::G722,
+                SipCodec::Pcma,
+                SipCodec::Pcmu,
+            ],
             packet_ms: 20,
             srtp,
             ip: "192.0.2.1".parse().unwrap(),
@@ -452,11 +461,25 @@ mod tests {
              a=rtpmap:97 telephone-event/8000\r\na=ptime:30\r\nm=image 7 udptl t38\r\n",
         )
         .unwrap();
-        assert_eq!(agreed.params.format, RtpFormat { codec: RtpCodec::Opus, payload: 96, packet_ms: 30 });
+        assert_eq!(
+            agreed.params.format,
+            RtpFormat {
+                codec: RtpCodec::Opus,
+                payload: 96,
+                packet_ms: 30
+            }
+        );
         assert_eq!(agreed.params.event, Some((97, 8000)));
-        assert_eq!(agreed.params.remote, Some("192.0.2.7:5000".parse().unwrap()));
+        assert_eq!(
+            agreed.params.remote,
+            Some("192.0.2.7:5000".parse().unwrap())
+        );
         let answer = Sdp::read(text.as_bytes()).unwrap();
-        let ports: Vec<_> = answer.media.iter().map(|m| (m.kind.as_str(), m.port)).collect();
+        let ports: Vec<_> = answer
+            .media
+            .iter()
+            .map(|m| (m.kind.as_str(), m.port))
+            .collect();
         assert_eq!(ports, [("video", 0), ("audio", 4000), ("image", 0)]);
         let (_, agreed) = answered(SrtpUse::Off, "m=audio 5000 RTP/AVP 0 13\r\n").unwrap();
         assert_eq!(agreed.params.comfort_noise, Some(13));
@@ -466,20 +489,44 @@ mod tests {
     #[test]
     fn what_is_not_acceptable_is_named() {
         let why = |srtp, media| answered(srtp, media).unwrap_err().0;
-        assert_eq!(why(SrtpUse::Off, "m=audio 5000 RTP/AVP 18\r\n"), "No Common Codec");
-        assert_eq!(why(SrtpUse::Off, "m=video 5000 RTP/AVP 0\r\n"), "No Audio Offered");
-        assert_eq!(why(SrtpUse::Off, "m=audio 0 RTP/AVP 0\r\n"), "No Audio Offered");
-        assert_eq!(why(SrtpUse::Required, "m=audio 5 RTP/AVP 0\r\n"), "Encrypted Media Required");
-        assert_eq!(why(SrtpUse::Off, "m=audio 5 RTP/SAVP 0\r\n"), "Encrypted Media Not Supported");
-        assert_eq!(why(SrtpUse::Optional, "m=audio 5 RTP/SAVP 0\r\n"), "No Usable Encryption Key Offered");
-        assert_eq!(why(SrtpUse::Off, "m=audio 5 TCP/X 0\r\n"), "Unknown Media Protocol");
+        assert_eq!(
+            why(SrtpUse::Off, "m=audio 5000 RTP/AVP 18\r\n"),
+            "No Common Codec"
+        );
+        assert_eq!(
+            why(SrtpUse::Off, "m=video 5000 RTP/AVP 0\r\n"),
+            "No Audio Offered"
+        );
+        assert_eq!(
+            why(SrtpUse::Off, "m=audio 0 RTP/AVP 0\r\n"),
+            "No Audio Offered"
+        );
+        assert_eq!(
+            why(SrtpUse::Required, "m=audio 5 RTP/AVP 0\r\n"),
+            "Encrypted Media Required"
+        );
+        assert_eq!(
+            why(SrtpUse::Off, "m=audio 5 RTP/SAVP 0\r\n"),
+            "Encrypted Media Not Supported"
+        );
+        assert_eq!(
+            why(SrtpUse::Optional, "m=audio 5 RTP/SAVP 0\r\n"),
+            "No Usable Encryption Key Offered"
+        );
+        assert_eq!(
+            why(SrtpUse::Off, "m=audio 5 TCP/X 0\r\n"),
+            "Unknown Media Protocol"
+        );
     }
 
     #[test]
     fn every_form_of_hold() {
         let hold = |change: &str| {
-            let (_, agreed) =
-                answered(SrtpUse::Off, &format!("m=audio 5000 RTP/AVP 0\r\n{change}\r\n")).unwrap();
+            let (_, agreed) = answered(
+                SrtpUse::Off,
+                &format!("m=audio 5000 RTP/AVP 0\r\n{change}\r\n"),
+            )
+            .unwrap();
             (agreed.held_by_far_end, agreed.params.direction)
         };
         assert_eq!(hold("a=sendrecv"), (false, Direction::SendRecv));

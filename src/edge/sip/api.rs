@@ -1,7 +1,7 @@
 //! What the server sees of the SIP edge.
 
-use crate::leg::LegHandle;
 use crate::EdgeError;
+use crate::leg::LegHandle;
 use sidetone_types::AgentId;
 use std::net::SocketAddr;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,9 +14,16 @@ pub(crate) const EVENTS: usize = 256;
 pub enum SipEvent {
     Incoming(IncomingCall),
     /// An agent's phones changed; `contacts` are left (0: none).
-    Registered { agent: AgentId, contacts: usize },
+    Registered {
+        agent: AgentId,
+        contacts: usize,
+    },
     /// A trunk's log-in changed.
-    Trunk { name: String, up: bool, why: String },
+    Trunk {
+        name: String,
+        up: bool,
+        why: String,
+    },
 }
 
 /// Who calls, as far as the edge believes it.
@@ -112,7 +119,9 @@ pub enum Refusal {
     UnknownNumber,
     Declined,
     /// No capacity; the far end may try again after so many seconds.
-    Full { retry_after_s: u32 },
+    Full {
+        retry_after_s: u32,
+    },
     Forbidden,
     Gone,
 }
@@ -185,7 +194,10 @@ pub enum OutgoingEvent {
     /// `None`: the leg is the one that came as early media.
     Answered(Option<LegHandle>),
     /// The last event of a call that did not come about.
-    Failed { code: u16, phrase: String },
+    Failed {
+        code: u16,
+        phrase: String,
+    },
 }
 
 /// A call under way. Dropped before it is answered, it is cancelled.

@@ -44,7 +44,9 @@ pub(crate) struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// Changes or refreshes the media; `was_holding` is put back where it is refused.
-    Reinvite { was_holding: bool },
+    Reinvite {
+        was_holding: bool,
+    },
     Refresh,
     Refer,
     Notify,
@@ -240,8 +242,14 @@ impl Call {
     }
 
     fn on_ack(&mut self, request: &Request) -> Over {
-        let number = request.headers.get(name::CSEQ).and_then(cseq).map(|(n, _)| n);
-        let unacked = self.unacked.take_if(|unacked| Some(unacked.number) == number)?;
+        let number = request
+            .headers
+            .get(name::CSEQ)
+            .and_then(cseq)
+            .map(|(n, _)| n);
+        let unacked = self
+            .unacked
+            .take_if(|unacked| Some(unacked.number) == number)?;
         if self.closing {
             self.bye(None);
             return Some(CloseReason::Here);
@@ -501,7 +509,10 @@ impl Call {
                 tx.succeeded(bytes, &response, &flow);
                 self.renewed(&response);
                 let answer = Sdp::read(&response.body).ok();
-                if answer.and_then(|a| self.with.local.accept(&a).ok()).is_some() {
+                if answer
+                    .and_then(|a| self.with.local.accept(&a).ok())
+                    .is_some()
+                {
                     self.use_agreed();
                 }
                 None

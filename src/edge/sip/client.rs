@@ -86,7 +86,8 @@ impl ClientTable {
     fn done(&mut self, key: &str, ack: Bytes, to_tag: Option<String>, flow: Flow) {
         let entry = Entry::Done { ack, to_tag, flow };
         if self.entries.insert(key.to_owned(), entry).is_some() {
-            self.expiry.push_back((Instant::now() + LINGER, key.to_owned()));
+            self.expiry
+                .push_back((Instant::now() + LINGER, key.to_owned()));
         }
     }
 }
@@ -232,7 +233,9 @@ impl ClientTx {
         }
         let number = from.get(name::CSEQ).and_then(cseq).map_or(1, |(n, _)| n);
         let method = request.method.as_str().to_owned();
-        request.headers.push(name::CSEQ, format!("{number} {method}"));
+        request
+            .headers
+            .push(name::CSEQ, format!("{number} {method}"));
         request.headers.push(name::MAX_FORWARDS, "70");
         request
     }
@@ -250,10 +253,15 @@ impl ClientTx {
         self.cancelled = true;
         self.wait = LINGER;
         // It has the branch of the INVITE, and its own entry in the table until it is answered.
-        let key = format!("{}|CANCEL", self.key.strip_suffix("|INVITE").unwrap_or(&self.key));
+        let key = format!(
+            "{}|CANCEL",
+            self.key.strip_suffix("|INVITE").unwrap_or(&self.key)
+        );
         let (task, mut responses) = mpsc::channel(1);
         let core = self.core.clone();
-        core.clients().entries.insert(key.clone(), Entry::Waiting(task));
+        core.clients()
+            .entries
+            .insert(key.clone(), Entry::Waiting(task));
         tokio::spawn(async move {
             let mut wait = T1;
             let give_up = Instant::now() + LINGER;

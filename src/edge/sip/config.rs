@@ -315,8 +315,7 @@ impl SipConfig {
         if from > to || to - from < 1 || from == 0 {
             return wrong("rtp_ports", format!("{from}–{to} holds no pair of ports"));
         }
-        if self.advertised_ip.is_none()
-            && self.listen.iter().any(|l| l.addr.ip().is_unspecified())
+        if self.advertised_ip.is_none() && self.listen.iter().any(|l| l.addr.ip().is_unspecified())
         {
             return wrong(
                 "advertised_ip",
@@ -341,7 +340,10 @@ impl SipConfig {
         if self.register_expires_min_s > self.register_expires_max_s
             || self.register_expires_min_s == 0
         {
-            return wrong("register_expires_min_s", "is 1 or more and not above the maximum".into());
+            return wrong(
+                "register_expires_min_s",
+                "is 1 or more and not above the maximum".into(),
+            );
         }
         for (n, account) in self.accounts.iter().enumerate() {
             if account.user.is_empty() || account.secret.expose().is_empty() {
@@ -403,7 +405,10 @@ mod tests {
         assert!(SipConfig::default().check().is_ok());
         assert_eq!(named(|c| c.listen.clear()), "listen");
         assert_eq!(named(|c| c.rtp_ports = (5, 4)), "rtp_ports");
-        assert_eq!(named(|c| c.media_ip = "0.0.0.0".parse().unwrap()), "advertised_ip");
+        assert_eq!(
+            named(|c| c.media_ip = "0.0.0.0".parse().unwrap()),
+            "advertised_ip"
+        );
         assert_eq!(named(|c| c.packet_ms = 25), "packet_ms");
         assert_eq!(named(|c| c.session_expires_s = 60), "session_expires_s");
     }

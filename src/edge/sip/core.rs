@@ -185,7 +185,10 @@ impl Core {
     pub fn forget_stream(&self, stream: &Arc<Stream>) {
         let mut streams = locked(&self.streams);
         let key = (stream.transport, stream.peer);
-        if streams.get(&key).is_some_and(|kept| Arc::ptr_eq(kept, stream)) {
+        if streams
+            .get(&key)
+            .is_some_and(|kept| Arc::ptr_eq(kept, stream))
+        {
             streams.remove(&key);
         }
     }
@@ -303,7 +306,8 @@ impl Core {
         let mut dialog = Dialog::of_response(&request, response, flow);
         dialog.contact = self.contact(flow);
         let mut ack = dialog.ack(dialog.local_cseq);
-        ack.headers.push_front(name::VIA, self.via(flow, &fresh_branch()));
+        ack.headers
+            .push_front(name::VIA, self.via(flow, &fresh_branch()));
         flow.send(&ack.to_bytes());
         let bye = dialog.request(Method::Bye);
         let (core, flow) = (self.clone(), flow.clone());
@@ -312,7 +316,8 @@ impl Core {
 
     /// Puts an ACK on its way; 2xx ACKs have a transaction of their own that nobody answers.
     pub fn send_ack(&self, mut ack: Request, flow: &Flow) -> Bytes {
-        ack.headers.push_front(name::VIA, self.via(flow, &fresh_branch()));
+        ack.headers
+            .push_front(name::VIA, self.via(flow, &fresh_branch()));
         ack.headers.set(name::MAX_FORWARDS, "70");
         let bytes = ack.to_bytes();
         flow.send(&bytes);
@@ -327,7 +332,9 @@ impl Core {
     }
 
     pub fn event(&self, event: SipEvent) -> Result<(), SipEvent> {
-        self.events.try_send(event).map_err(|error| error.into_inner())
+        self.events
+            .try_send(event)
+            .map_err(|error| error.into_inner())
     }
 }
 

@@ -58,7 +58,10 @@ impl Dialog {
             remote_tag: tag(&from).unwrap_or_default(),
             remote: from,
             target,
-            route: headers.list(name::RECORD_ROUTE).map(str::to_owned).collect(),
+            route: headers
+                .list(name::RECORD_ROUTE)
+                .map(str::to_owned)
+                .collect(),
             local_cseq: rand::random_range(1..10_000),
             remote_cseq: number(headers),
             contact: core.contact(flow),
@@ -72,7 +75,10 @@ impl Dialog {
     pub fn of_response(request: &Request, response: &Response, flow: &Flow) -> Self {
         let headers = &response.headers;
         let get = |name| headers.get(name).unwrap_or("").to_owned();
-        let mut route: Vec<String> = headers.list(name::RECORD_ROUTE).map(str::to_owned).collect();
+        let mut route: Vec<String> = headers
+            .list(name::RECORD_ROUTE)
+            .map(str::to_owned)
+            .collect();
         route.reverse();
         let remote = get(name::TO);
         let local = get(name::FROM);

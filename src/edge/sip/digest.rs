@@ -259,11 +259,18 @@ pub(crate) fn answer<'a>(
     let start = format!(
         "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", algorithm={name}{opaque}"
     );
-    let auth = pair(&pairs, "qop")
-        .is_some_and(|qop| qop.split(',').any(|q| q.trim().eq_ignore_ascii_case("auth")));
+    let auth = pair(&pairs, "qop").is_some_and(|qop| {
+        qop.split(',')
+            .any(|q| q.trim().eq_ignore_ascii_case("auth"))
+    });
     if auth {
         let nc = "00000001";
-        let sum = response(algorithm, [user, &realm, secret], [method, uri], [&nonce, nc, cnonce]);
+        let sum = response(
+            algorithm,
+            [user, &realm, secret],
+            [method, uri],
+            [&nonce, nc, cnonce],
+        );
         return Some(format!(
             "{start}, qop=auth, nc={nc}, cnonce=\"{cnonce}\", response=\"{sum}\""
         ));
@@ -312,9 +319,15 @@ mod tests {
         assert!(given.is_right("tulip", "REGISTER"));
         assert!(!given.is_right("tulip", "INVITE") && !given.is_right("rose", "REGISTER"));
         assert_eq!(nonces.state(&given.nonce, given.nc, 1100), NonceState::Good);
-        assert_eq!(nonces.state(&given.nonce, given.nc, 1301), NonceState::Stale);
+        assert_eq!(
+            nonces.state(&given.nonce, given.nc, 1301),
+            NonceState::Stale
+        );
         nonces.accept(&given.nonce, given.nc);
-        assert_eq!(nonces.state(&given.nonce, given.nc, 1100), NonceState::Stale);
+        assert_eq!(
+            nonces.state(&given.nonce, given.nc, 1100),
+            NonceState::Stale
+        );
         assert_eq!(nonces.state(&given.nonce, 2, 1100), NonceState::Good);
         assert_eq!(nonces.state("0011", 1, 1100), NonceState::Foreign);
         let forged = given.nonce.replacen('0', "1", 1);
@@ -328,12 +341,21 @@ mod tests {
             let nonce = nonces.issue(1, n);
             nonces.accept(&nonce, 1);
         }
-        assert_eq!((nonces.used.len(), nonces.order.len()), (NONCES_MAX, NONCES_MAX));
+        assert_eq!(
+            (nonces.used.len(), nonces.order.len()),
+            (NONCES_MAX, NONCES_MAX)
+        );
     }
 
     #[test]
     fn other_schemes_are_not_read() {
-        for text in ["NoOneKnowsThisScheme opaque-data=here", "Digest", "Digest x", "", "Digest username=\"a\""] {
+        for text in [
+            "NoOneKnowsThisScheme opaque-data=here",
+            "Digest",
+            "Digest x",
+            "",
+            "Digest username=\"a\"",
+        ] {
             assert!(Credentials::read(text).is_none(), "{text}");
         }
     }

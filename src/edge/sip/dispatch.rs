@@ -106,7 +106,11 @@ fn understood(core: &Core, request: &Request, flow: &Flow) -> bool {
     let unknown: Vec<&str> = request
         .headers
         .list(name::REQUIRE)
-        .filter(|one| !EXTENSIONS.iter().any(|known| one.eq_ignore_ascii_case(known)))
+        .filter(|one| {
+            !EXTENSIONS
+                .iter()
+                .any(|known| one.eq_ignore_ascii_case(known))
+        })
         .collect();
     if !unknown.is_empty() && request.method != Method::Cancel {
         let list = unknown.join(", ");
@@ -123,7 +127,9 @@ fn full(core: &Core, request: &Request, flow: &Flow) {
 }
 
 fn out_of_dialog(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
-    let scheme = Uri::read(&request.uri).map(|uri| uri.scheme).unwrap_or_default();
+    let scheme = Uri::read(&request.uri)
+        .map(|uri| uri.scheme)
+        .unwrap_or_default();
     if !matches!(scheme.as_str(), "sip" | "sips" | "tel") {
         return core.refuse(&request, flow, 416, |r| r);
     }
@@ -197,7 +203,9 @@ fn refuse_unproved(core: &Core, request: &Request, flow: &Flow, why: NotProved) 
             let config = &core.config;
             let kinds: Vec<_> = config.digests.iter().map(|kind| (*kind).into()).collect();
             let now_s = core.now_s();
-            let lines = core.nonces().challenges(&config.realm, &kinds, now_s, stale);
+            let lines = core
+                .nonces()
+                .challenges(&config.realm, &kinds, now_s, stale);
             core.refuse(request, flow, 401, |r| {
                 lines
                     .into_iter()
@@ -221,7 +229,9 @@ fn register(core: &Arc<Core>, request: &Request, flow: &Flow, key: String) {
         return full(core, request, flow);
     };
     let now_s = core.now_s();
-    let done = core.registrar().register(&account.user, request, flow, now_s);
+    let done = core
+        .registrar()
+        .register(&account.user, request, flow, now_s);
     tx.respond(done.response);
     if let Some((agent, contacts)) = done.changed {
         // A server that is behind asks `registrations` when it has caught up.
@@ -348,10 +358,17 @@ fn read_offer(core: &Core, request: &Request, flow: &Flow) -> Option<Option<Sdp>
         return None;
     }
     let accepts = |one: &str| {
-        let kind = one.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let kind = one
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase();
         matches!(kind.as_str(), "application/sdp" | "application/*" | "*/*")
     };
-    if headers.get(name::ACCEPT).is_some_and(|line| !line.is_empty())
+    if headers
+        .get(name::ACCEPT)
+        .is_some_and(|line| !line.is_empty())
         && !headers.list(name::ACCEPT).any(accepts)
     {
         core.refuse(request, flow, 406, |r| r);
@@ -387,7 +404,9 @@ fn read_timer(core: &Core, request: &Request, flow: &Flow) -> Option<SessionTime
     let wanted_s = core.config.session_expires_s;
     let timer = SessionTimer::of_request(&request.headers, wanted_s, Instant::now());
     if timer.is_err() {
-        core.refuse(request, flow, 422, |r| r.with(name::MIN_SE, MIN_S.to_string()));
+        core.refuse(request, flow, 422, |r| {
+            r.with(name::MIN_SE, MIN_S.to_string())
+        });
     }
     timer.ok()
 }
@@ -417,7 +436,10 @@ fn dialled(request: &Request) -> String {
 
 fn party(caller: &Caller<'_>, request: &Request) -> SipParty {
     let headers = &request.headers;
-    let from = headers.get(name::FROM).and_then(NameAddr::read).unwrap_or_default();
+    let from = headers
+        .get(name::FROM)
+        .and_then(NameAddr::read)
+        .unwrap_or_default();
     let user = |of: &NameAddr| of.uri.user_name().filter(|user| !user.is_empty());
     let withheld = headers
         .all(name::PRIVACY)

@@ -89,7 +89,11 @@ impl Fork {
         let mut local = Local::new(self.core.wishes(), socket.port());
         let mut request = self.first_request(&flow, local.offer());
         let call_id = request.headers.get(name::CALL_ID).unwrap_or("").to_owned();
-        let local_tag = request.headers.get(name::FROM).and_then(tag).unwrap_or_default();
+        let local_tag = request
+            .headers
+            .get(name::FROM)
+            .and_then(tag)
+            .unwrap_or_default();
         let (inbox_tx, inbox) = mpsc::channel(INBOX);
         let known = Known {
             inbox: inbox_tx.clone(),
@@ -125,7 +129,10 @@ impl Fork {
                 }
             }
         }
-        Err((403, "The far end is never content with the log-in".to_owned()))
+        Err((
+            403,
+            "The far end is never content with the log-in".to_owned(),
+        ))
     }
 
     fn first_request(&self, flow: &Flow, offer: String) -> Request {
@@ -133,10 +140,17 @@ impl Fork {
         let local = core.advertised(flow.local());
         let user = self.request.caller_number.as_deref();
         let user = escape(user.unwrap_or(&self.target.from_user));
-        let display = self.request.caller_name.as_deref().map_or_else(String::new, |text| {
-            let text: String = text.chars().filter(|c| !c.is_control() && !"\"\\".contains(*c)).collect();
-            format!("\"{text}\" ")
-        });
+        let display = self
+            .request
+            .caller_name
+            .as_deref()
+            .map_or_else(String::new, |text| {
+                let text: String = text
+                    .chars()
+                    .filter(|c| !c.is_control() && !"\"\\".contains(*c))
+                    .collect();
+                format!("\"{text}\" ")
+            });
         let host = match local.ip() {
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             std::net::IpAddr::V4(ip) => ip.to_string(),
@@ -177,7 +191,10 @@ impl Fork {
                     return false;
                 };
                 // A second challenge to an answer means that the secret is wrong, unless it says stale.
-                let stale = refusal.headers.all(asked).any(|c| c.to_ascii_lowercase().contains("stale=true"));
+                let stale = refusal
+                    .headers
+                    .all(asked)
+                    .any(|c| c.to_ascii_lowercase().contains("stale=true"));
                 if request.headers.get(answer).is_some() && !stale {
                     return false;
                 }
@@ -195,16 +212,28 @@ impl Fork {
                 request.headers.set(answer, line);
             }
             422 => {
-                let Some(min_s) = refusal.headers.number(name::MIN_SE).filter(|s| *s <= 86_400) else {
+                let Some(min_s) = refusal
+                    .headers
+                    .number(name::MIN_SE)
+                    .filter(|s| *s <= 86_400)
+                else {
                     return false;
                 };
-                request.headers.set(name::SESSION_EXPIRES, min_s.to_string());
+                request
+                    .headers
+                    .set(name::SESSION_EXPIRES, min_s.to_string());
                 request.headers.set(name::MIN_SE, min_s.to_string());
             }
             _ => return false,
         }
-        let number = request.headers.get(name::CSEQ).and_then(cseq).map_or(1, |(n, _)| n);
-        request.headers.set(name::CSEQ, format!("{} INVITE", number + 1));
+        let number = request
+            .headers
+            .get(name::CSEQ)
+            .and_then(cseq)
+            .map_or(1, |(n, _)| n);
+        request
+            .headers
+            .set(name::CSEQ, format!("{} INVITE", number + 1));
         true
     }
 
@@ -343,7 +372,10 @@ fn take_answer(response: &Response, trying: &mut Trying) -> Result<Option<LegHan
         return Ok(None);
     }
     let answer = Sdp::read(&response.body).map_err(str::to_owned)?;
-    let agreed = trying.local.accept(&answer).map_err(|why| why.0.to_owned())?;
+    let agreed = trying
+        .local
+        .accept(&answer)
+        .map_err(|why| why.0.to_owned())?;
     if let Some(rtp) = &trying.rtp {
         rtp.update(agreed.params);
         return Ok(None);

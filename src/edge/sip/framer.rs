@@ -58,7 +58,9 @@ impl Framer {
                 }
             }
             let from = self.scanned.saturating_sub(3);
-            let found = self.buffer[from..].windows(4).position(|w| w == b"\r\n\r\n");
+            let found = self.buffer[from..]
+                .windows(4)
+                .position(|w| w == b"\r\n\r\n");
             let Some(at) = found else {
                 self.scanned = self.buffer.len();
                 return (self.buffer.len() > BYTES_MAX).then(|| Framed::Lost(self.give_up()));
@@ -137,7 +139,14 @@ mod tests {
 
     #[test]
     fn a_stream_without_lengths_is_lost() {
-        for head in ["", "l: -1\r\n", "l: 1\r\nl: 1\r\n", "l: x\r\n", "l: 99999999999999999999\r\n", "l: 65536\r\n"] {
+        for head in [
+            "",
+            "l: -1\r\n",
+            "l: 1\r\nl: 1\r\n",
+            "l: x\r\n",
+            "l: 99999999999999999999\r\n",
+            "l: 65536\r\n",
+        ] {
             let mut framer = Framer::default();
             framer.push(format!("X sip:a SIP/2.0\r\n{head}\r\n").as_bytes());
             assert!(matches!(framer.next(), Some(Framed::Lost(_))), "{head}");

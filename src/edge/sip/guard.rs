@@ -58,7 +58,11 @@ impl OutboundGuard {
         if longest(&self.rules.denied_prefixes).is_some_and(|denied| denied >= allowed) {
             return Err(Denied::Prefix);
         }
-        while self.begun.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
+        while self
+            .begun
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= WINDOW)
+        {
             self.begun.pop_front();
         }
         if self.begun.len() >= self.rules.calls_per_minute_max as usize {
@@ -94,7 +98,8 @@ mod tests {
     fn only_what_is_allowed_goes_out() {
         let now = Instant::now();
         let mut guard = guard();
-        let mut refused = |number: &str, authorized| guard.begin(number, authorized, now).unwrap_err();
+        let mut refused =
+            |number: &str, authorized| guard.begin(number, authorized, now).unwrap_err();
         assert_eq!(refused("+4930", false), Denied::NotAuthorized);
         assert_eq!(refused("+4990012", true), Denied::Prefix);
         assert_eq!(refused("0044", true), Denied::Prefix);

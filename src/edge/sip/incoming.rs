@@ -163,7 +163,10 @@ impl Incoming {
                     let mut words = line.split_ascii_whitespace();
                     words.next()?.parse::<u32>().ok()
                 });
-                let right = self.reliable.as_ref().is_some_and(|r| named == Some(r.number));
+                let right = self
+                    .reliable
+                    .as_ref()
+                    .is_some_and(|r| named == Some(r.number));
                 if right {
                     self.reliable = None;
                 }
@@ -198,7 +201,9 @@ impl Incoming {
             .with(name::CONTACT, self.dialog.contact.clone())
             .with(name::ALLOW, ALLOWED)
             .with(name::SUPPORTED, SUPPORTED);
-        response.headers.copy(&self.request.headers, name::RECORD_ROUTE);
+        response
+            .headers
+            .copy(&self.request.headers, name::RECORD_ROUTE);
         response
     }
 
@@ -232,7 +237,8 @@ impl Incoming {
         if now.duration_since(reliable.since) >= LINGER {
             // RFC 3262 section 3: the INVITE is refused with a 5xx.
             self.cancelled.send_replace(true);
-            self.tx.respond(self.request.reply(504).phrased("No PRACK Came"));
+            self.tx
+                .respond(self.request.reply(504).phrased("No PRACK Came"));
             return Step::Over;
         }
         reliable.wait *= 2;

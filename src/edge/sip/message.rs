@@ -262,13 +262,7 @@ impl Request {
     /// caller's affair.
     pub fn reply(&self, code: u16) -> Response {
         let mut headers = Headers::default();
-        for name in [
-            name::VIA,
-            name::FROM,
-            name::TO,
-            name::CALL_ID,
-            name::CSEQ,
-        ] {
+        for name in [name::VIA, name::FROM, name::TO, name::CALL_ID, name::CSEQ] {
             headers.copy(&self.headers, name);
         }
         Response {

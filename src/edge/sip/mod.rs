@@ -56,8 +56,8 @@ pub use api::{
     SipFigures, SipParty,
 };
 pub use config::{
-    Digest, IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk, SrtpUse,
-    TlsFiles, Transport, TrunkLogin,
+    Digest, IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk,
+    SrtpUse, TlsFiles, Transport, TrunkLogin,
 };
 
 use crate::EdgeError;
@@ -157,7 +157,8 @@ impl SipEdge {
         self.core.stopping.send_replace(true);
         self.drain(Duration::from_secs(2)).await;
         let until = tokio::time::Instant::now() + Duration::from_secs(2);
-        while self.core.logged_in.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < until {
+        while self.core.logged_in.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < until
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         // The last answers, and BYEs that are sent twice, still go out.

@@ -269,7 +269,10 @@ fn open_stream(
 /// A connection of ours to a far end (TCP).
 pub(crate) async fn connect(core: &Arc<Core>, to: SocketAddr) -> Option<Flow> {
     let place = core.take_connection()?;
-    let socket = timeout(HANDSHAKE, TcpStream::connect(to)).await.ok()?.ok()?;
+    let socket = timeout(HANDSHAKE, TcpStream::connect(to))
+        .await
+        .ok()?
+        .ok()?;
     let _ = socket.set_nodelay(true);
     let (stream, queue) = open_stream(Transport::Tcp, to, socket.local_addr().ok()?);
     core.keep_stream(&stream);
@@ -419,7 +422,10 @@ async fn run_websocket(
         }
     }
     while let Ok(message) = queue.try_recv() {
-        if !matches!(timeout(WRITE, sink.send(text_or_octets(&message))).await, Ok(Ok(()))) {
+        if !matches!(
+            timeout(WRITE, sink.send(text_or_octets(&message))).await,
+            Ok(Ok(()))
+        ) {
             break;
         }
     }
@@ -442,7 +448,8 @@ pub(crate) fn tls_acceptor(files: &TlsFiles) -> Result<TlsAcceptor, EdgeError> {
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|e| fault(&files.cert, e.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| fault(&files.key, e.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|e| fault(&files.key, e.to_string()))?;
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -47,9 +47,14 @@ impl Way {
         let port = uri.port.unwrap_or(5060);
         let address = match uri.host.parse() {
             Ok(ip) => SocketAddr::new(ip, port),
-            Err(_) => tokio::net::lookup_host((uri.host.as_str(), port)).await.ok()?.next()?,
+            Err(_) => tokio::net::lookup_host((uri.host.as_str(), port))
+                .await
+                .ok()?
+                .next()?,
         };
-        let tcp = uri.param("transport").is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
+        let tcp = uri
+            .param("transport")
+            .is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
         if tcp {
             return match core.stream_to(Transport::Tcp, address) {
                 Some(flow) => Some(flow),
@@ -57,7 +62,9 @@ impl Way {
             };
         }
         let ports = core.udp.get()?;
-        let port = ports.iter().find(|port| port.local.is_ipv4() == address.is_ipv4())?;
+        let port = ports
+            .iter()
+            .find(|port| port.local.is_ipv4() == address.is_ipv4())?;
         Some(Flow::Udp(port.clone(), address))
     }
 }
@@ -92,7 +99,10 @@ pub(crate) fn call(core: &Arc<Core>, request: CallRequest) -> Result<OutgoingCal
                 .find(|t| t.name == *trunk && t.outbound)
                 .and_then(|trunk| trunk_target(trunk, number))
                 .ok_or_else(|| {
-                    refused(404, format!("no trunk \"{trunk}\" takes calls out; see `outbound` and `proxy`"))
+                    refused(
+                        404,
+                        format!("no trunk \"{trunk}\" takes calls out; see `outbound` and `proxy`"),
+                    )
                 })?;
             core.guard()
                 .begin(number, request.authorized, Instant::now())
@@ -125,7 +135,9 @@ fn trunk_target(trunk: &SipTrunk, number: &str) -> Option<Target> {
         true => format!("[{}]", proxy.host),
         false => proxy.host.clone(),
     };
-    let port = proxy.port.map_or_else(String::new, |port| format!(":{port}"));
+    let port = proxy
+        .port
+        .map_or_else(String::new, |port| format!(":{port}"));
     let login = trunk.register.as_ref();
     Some(Target {
         uri: format!("sip:{}@{host}{port}", super::uri::escape(number)),
@@ -209,7 +221,10 @@ impl Round {
             }
         }
         let (code, phrase) = worst.unwrap_or((480, "Nobody could be reached".to_owned()));
-        let _ = self.events.send(OutgoingEvent::Failed { code, phrase }).await;
+        let _ = self
+            .events
+            .send(OutgoingEvent::Failed { code, phrase })
+            .await;
     }
 }
 

@@ -248,12 +248,7 @@ pub(crate) fn cseq(text: &str) -> Option<(u32, &str)> {
 fn check(request: &Request) -> Result<(), Fault> {
     let bad = |why: String| Err((400, Cow::Owned(why)));
     let headers = &request.headers;
-    for one in [
-        name::FROM,
-        name::TO,
-        name::CALL_ID,
-        name::CSEQ,
-    ] {
+    for one in [name::FROM, name::TO, name::CALL_ID, name::CSEQ] {
         match headers.count(one) {
             0 => return bad(format!("Missing {one}")),
             1 => {}
@@ -272,11 +267,17 @@ fn check(request: &Request) -> Result<(), Fault> {
     if via.and_then(Via::read).is_none() {
         return bad("Bad Via".into());
     }
-    if headers.get(name::CALL_ID).is_none_or(|id| id.is_empty() || id.contains(' ')) {
+    if headers
+        .get(name::CALL_ID)
+        .is_none_or(|id| id.is_empty() || id.contains(' '))
+    {
         return bad("Bad Call-ID".into());
     }
     for one in [name::FROM, name::TO, name::REFER_TO] {
-        if headers.get(one).is_some_and(|value| NameAddr::read(value).is_none()) {
+        if headers
+            .get(one)
+            .is_some_and(|value| NameAddr::read(value).is_none())
+        {
             return bad(format!("Bad {one}"));
         }
     }
@@ -326,23 +327,51 @@ mod tests {
     #[test]
     fn the_phrase_names_the_header() {
         assert!(request(|text| text).is_ok());
-        assert_eq!(why("CSeq: 1 OPTIONS", "CSeq: 1 INVITE"), "400 CSeq Of Another Method");
+        assert_eq!(
+            why("CSeq: 1 OPTIONS", "CSeq: 1 INVITE"),
+            "400 CSeq Of Another Method"
+        );
         assert_eq!(why("CSeq: 1 ", "CSeq: 2147483648 "), "400 Bad CSeq");
         assert_eq!(why("CSeq: 1 OPTIONS\r\n", ""), "400 Missing CSeq");
         assert_eq!(why("To: <sip:a@b>", "To: \"x <sip:a@b>"), "400 Bad To");
-        assert_eq!(why("Content-Length: 0", "Content-Length: 5"), "400 Content-Length Beyond The Message");
-        assert_eq!(why("Content-Length: 0", "Content-Length: -5"), "400 Bad Content-Length");
-        assert_eq!(why("Content-Length: 0", "l: 0\r\nl: 0"), "400 Repeated Content-Length");
+        assert_eq!(
+            why("Content-Length: 0", "Content-Length: 5"),
+            "400 Content-Length Beyond The Message"
+        );
+        assert_eq!(
+            why("Content-Length: 0", "Content-Length: -5"),
+            "400 Bad Content-Length"
+        );
+        assert_eq!(
+            why("Content-Length: 0", "l: 0\r\nl: 0"),
+            "400 Repeated Content-Length"
+        );
         assert_eq!(why("a@b SIP/2.0", "a@b  SIP/2.0"), "400 Bad Request-Line");
-        assert_eq!(why("a@b SIP/2.0", "a@b SIP/3.0"), "505 Version Not Supported");
+        assert_eq!(
+            why("a@b SIP/2.0", "a@b SIP/3.0"),
+            "505 Version Not Supported"
+        );
         assert_eq!(why("Call-ID", "Call ID"), "400 Bad Header Name");
-        assert_eq!(why("Call-ID: 1@h", "Call-ID: 1@h\r\nMax-Forwards: x"), "400 Bad Max-Forwards");
-        assert_eq!(why("sip:a@b SIP", "sip:a@b?x=y SIP"), "400 Headers In Request-URI");
+        assert_eq!(
+            why("Call-ID: 1@h", "Call-ID: 1@h\r\nMax-Forwards: x"),
+            "400 Bad Max-Forwards"
+        );
+        assert_eq!(
+            why("sip:a@b SIP", "sip:a@b?x=y SIP"),
+            "400 Headers In Request-URI"
+        );
     }
 
     #[test]
     fn not_sip_is_not_answered() {
-        for text in ["", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "SIP/2.0 4294967301 x\r\n\r\n", "\0\u{1}", "A"] {
+        for text in [
+            "",
+            "\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "SIP/2.0 4294967301 x\r\n\r\n",
+            "\0\u{1}",
+            "A",
+        ] {
             let broken = parse(text.as_bytes(), Framing::Datagram).expect_err(text);
             assert!(broken.request.is_none(), "{text:?}");
         }
@@ -351,9 +380,12 @@ mod tests {
 
     #[test]
     fn folded_lines_become_one() {
-        let message = request(|text| text.replace("CSeq: 1 OPTIONS", "CSeq: 1\r\n   OPTIONS")).unwrap();
+        let message =
+            request(|text| text.replace("CSeq: 1 OPTIONS", "CSeq: 1\r\n   OPTIONS")).unwrap();
         match message {
-            Message::Request(request) => assert_eq!(request.headers.get(name::CSEQ), Some("1 OPTIONS")),
+            Message::Request(request) => {
+                assert_eq!(request.headers.get(name::CSEQ), Some("1 OPTIONS"))
+            }
             Message::Response(_) => unreachable!(),
         }
     }

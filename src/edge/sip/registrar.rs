@@ -107,7 +107,13 @@ impl Registrar {
     }
 
     /// Carries out a REGISTER of an account that has proved to be itself.
-    pub fn register(&mut self, user: &str, request: &Request, flow: &Flow, now_s: u64) -> Registered {
+    pub fn register(
+        &mut self,
+        user: &str,
+        request: &Request,
+        flow: &Flow,
+        now_s: u64,
+    ) -> Registered {
         let refused = |response| Registered {
             response,
             changed: None,
@@ -140,7 +146,9 @@ impl Registrar {
             bindings.clear();
         }
         for (change, keep) in changes {
-            let old = bindings.iter().position(|b| b.uri.same_contact(&change.uri));
+            let old = bindings
+                .iter()
+                .position(|b| b.uri.same_contact(&change.uri));
             if let Some(old) = old {
                 // An older request of the same phone that came late (section 10.3).
                 let is_late =

@@ -226,14 +226,14 @@ pub(crate) fn write(description: &Written<'_>) -> String {
     let ip = description.ip;
     let kind = if ip.is_ipv4() { "IP4" } else { "IP6" };
     let (id, version) = (description.id, description.version);
-    let mut out = format!(
-        "v=0\r\no=- {id} {version} IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n"
-    );
+    let mut out =
+        format!("v=0\r\no=- {id} {version} IN {kind} {ip}\r\ns=-\r\nc=IN {kind} {ip}\r\nt=0 0\r\n");
     for section in &description.sections {
         match section {
             Section::Audio(audio) => write_audio(&mut out, audio),
             Section::Refused(media) => {
-                let safe = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
+                let safe =
+                    |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
                 let formats = media.formats.iter().map(|f| safe(f)).collect::<Vec<_>>();
                 let _ = write!(
                     out,
@@ -288,8 +288,13 @@ mod tests {
         );
         let sdp = Sdp::read(text.as_bytes()).unwrap();
         assert_eq!(sdp.direction, Some(Direction::SendOnly));
-        let [audio, video] = &sdp.media[..] else { panic!() };
-        assert_eq!((audio.port, audio.ptime_ms, audio.ip), (4000, Some(30), None));
+        let [audio, video] = &sdp.media[..] else {
+            panic!()
+        };
+        assert_eq!(
+            (audio.port, audio.ptime_ms, audio.ip),
+            (4000, Some(30), None)
+        );
         assert_eq!(audio.rtcp, Some((4007, Some("192.0.2.9".parse().unwrap()))));
         assert_eq!(audio.maps[0].name, "telephone-event");
         assert_eq!(audio.crypto.len(), 1);
@@ -308,7 +313,10 @@ mod tests {
         assert_eq!(why("v=0\r\nc=IN IP9 x\r\n"), "Bad c= Line");
         let many = format!("v=0\r\n{}", "m=audio 1 RTP/AVP 0\r\n".repeat(17));
         assert_eq!(why(&many), "Too Many Media Sections");
-        assert_eq!(why(&"v=0\r\n".repeat(BYTES_MAX)), "Session Description Too Long");
+        assert_eq!(
+            why(&"v=0\r\n".repeat(BYTES_MAX)),
+            "Session Description Too Long"
+        );
     }
 
     proptest::proptest! {

@@ -96,7 +96,11 @@ impl ServerTable {
             Method::Ack => {
                 let of_refusal = entry.last.is_some();
                 entry.acknowledged = true;
-                if of_refusal { Known::Handled } else { Known::New }
+                if of_refusal {
+                    Known::Handled
+                } else {
+                    Known::New
+                }
             }
             Method::Cancel => Known::Cancels(entry.call.clone()),
             _ => {
@@ -160,7 +164,11 @@ impl ServerTable {
                 self.entries.remove(&key);
             }
         }
-        while self.resend.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
+        while self
+            .resend
+            .peek()
+            .is_some_and(|Reverse((at, ..))| *at <= now)
+        {
             let Some(Reverse((_, waited, key))) = self.resend.pop() else {
                 return;
             };

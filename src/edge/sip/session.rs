@@ -30,7 +30,9 @@ fn refresher(headers: &Headers) -> Option<&str> {
     let line = headers.get(name::SESSION_EXPIRES)?;
     line.split(';').skip(1).find_map(|one| {
         let (key, value) = one.split_once('=')?;
-        key.trim().eq_ignore_ascii_case("refresher").then(|| value.trim())
+        key.trim()
+            .eq_ignore_ascii_case("refresher")
+            .then(|| value.trim())
     })
 }
 
@@ -105,7 +107,8 @@ mod tests {
     #[test]
     fn who_refreshes_and_when() {
         let now = Instant::now();
-        let of = |lines: &[(&'static str, &str)]| SessionTimer::of_request(&headers(lines), 1800, now);
+        let of =
+            |lines: &[(&'static str, &str)]| SessionTimer::of_request(&headers(lines), 1800, now);
         let plain = of(&[]).unwrap();
         assert_eq!((plain.interval_s, plain.we_refresh), (1800, true));
         assert_eq!(plain.due(), (now + Duration::from_secs(900), Due::Refresh));
@@ -122,7 +125,10 @@ mod tests {
         let answered = headers(&[(name::SESSION_EXPIRES, "1800;refresher=uas")]);
         let answered = SessionTimer::of_response(&answered, now).unwrap();
         assert!(!answered.we_refresh);
-        assert_eq!(answered.due(), (now + Duration::from_secs(1768), Due::GiveUp));
+        assert_eq!(
+            answered.due(),
+            (now + Duration::from_secs(1768), Due::GiveUp)
+        );
         assert_eq!(SessionTimer::of_response(&headers(&[]), now), None);
     }
 }

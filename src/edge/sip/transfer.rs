@@ -30,7 +30,8 @@ fn read_target(request: &Request) -> Result<(String, Option<String>), u16> {
     let replaces = uri.headers.as_deref().and_then(|headers| {
         headers.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
-            key.eq_ignore_ascii_case("replaces").then(|| unescape(value))
+            key.eq_ignore_ascii_case("replaces")
+                .then(|| unescape(value))
         })
     });
     let user = uri.user_name().unwrap_or_else(|| uri.host.clone());

@@ -33,7 +33,14 @@ pub(crate) async fn keep(core: Arc<Core>, trunk: SipTrunk) {
             Ok(granted_s) => {
                 retry_s = RETRY_S_MIN;
                 // Early enough for a try that fails.
-                (u64::from(granted_s).saturating_sub(30).max(u64::from(granted_s) / 2).max(1), true, String::new())
+                (
+                    u64::from(granted_s)
+                        .saturating_sub(30)
+                        .max(u64::from(granted_s) / 2)
+                        .max(1),
+                    true,
+                    String::new(),
+                )
             }
             Err(why) => {
                 let wait_s = retry_s;
@@ -75,14 +82,25 @@ async fn register(
     let mut authorization = None;
     for _ in 0..4 {
         *number += 1;
-        let request = request(core, login, &server, &flow, (expires_s, call_id, *number), authorization.as_ref());
+        let request = request(
+            core,
+            login,
+            &server,
+            &flow,
+            (expires_s, call_id, *number),
+            authorization.as_ref(),
+        );
         let uri = request.uri.clone();
-        let response = ask(core, &flow, request).await.ok_or("the server does not answer")?;
+        let response = ask(core, &flow, request)
+            .await
+            .ok_or("the server does not answer")?;
         match response.code {
             200..300 => return Ok(granted(&response, core, &flow).unwrap_or(expires_s)),
             423 => {
                 let min = response.headers.number(name::MIN_EXPIRES);
-                expires_s = min.filter(|s| *s > expires_s && *s <= 604_800).ok_or("423 without Min-Expires")?;
+                expires_s = min
+                    .filter(|s| *s > expires_s && *s <= 604_800)
+                    .ok_or("423 without Min-Expires")?;
             }
             code @ (401 | 407) if authorization.is_none() => {
                 let (asked, answer) = if code == 401 {
@@ -121,11 +139,16 @@ fn request(
     let user = escape(&login.user);
     let mut request = Request::new(Method::Register, format!("sip:{host}"));
     let headers = &mut request.headers;
-    headers.push(name::FROM, format!("<sip:{user}@{host}>;tag={}", fresh_tag()));
+    headers.push(
+        name::FROM,
+        format!("<sip:{user}@{host}>;tag={}", fresh_tag()),
+    );
     headers.push(name::TO, format!("<sip:{user}@{host}>"));
     headers.push(name::CALL_ID, call_id);
     headers.push(name::CSEQ, format!("{number} REGISTER"));
-    let contact = core.contact(flow).replacen("<sip:", &format!("<sip:{user}@"), 1);
+    let contact = core
+        .contact(flow)
+        .replacen("<sip:", &format!("<sip:{user}@"), 1);
     headers.push(name::CONTACT, contact);
     headers.push(name::EXPIRES, expires_s.to_string());
     if let Some((name, line)) = authorization {

@@ -24,12 +24,17 @@ pub(crate) struct Uri {
 impl Uri {
     /// Reads any URI; of schemes other than sip, sips and tel only the scheme is looked at.
     pub fn read(text: &str) -> Option<Self> {
-        if text.bytes().any(|b| b.is_ascii_whitespace() || b == b'<' || b == b'>' || b == b'"') {
+        if text
+            .bytes()
+            .any(|b| b.is_ascii_whitespace() || b == b'<' || b == b'>' || b == b'"')
+        {
             return None;
         }
         let (scheme, rest) = text.split_once(':')?;
         let scheme_ok = scheme.bytes().next()?.is_ascii_alphabetic()
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
         if !scheme_ok || rest.is_empty() {
             return None;
         }
@@ -57,7 +62,10 @@ impl Uri {
     fn read_sip(scheme: String, rest: &str) -> Option<Self> {
         // The host has no `@`, and the headers' must be escaped, so the last one ends the user.
         let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, rest)) => (Some(user.to_owned()).filter(|u| !u.is_empty())?.into(), rest),
+            Some((user, rest)) => (
+                Some(user.to_owned()).filter(|u| !u.is_empty())?.into(),
+                rest,
+            ),
             None => (None, rest),
         };
         let (rest, headers) = match rest.split_once('?') {
@@ -356,11 +364,29 @@ mod tests {
         assert_eq!(uri.user_name().as_deref(), Some("user"));
         let six = Uri::read("sip:[2001:db8::1]:5060").unwrap();
         assert_eq!((six.host.as_str(), six.port), ("2001:db8::1", Some(5060)));
-        assert_eq!(Uri::read("tel:+4930;phone-context=x").unwrap().user.as_deref(), Some("+4930"));
+        assert_eq!(
+            Uri::read("tel:+4930;phone-context=x")
+                .unwrap()
+                .user
+                .as_deref(),
+            Some("+4930")
+        );
         assert_eq!(Uri::read("isbn:2983792873").unwrap().scheme, "isbn");
         for bad in [
-            "", "sip:", "sip", "<sip:a@b>", "sip:a@b c", "sip:@b", "sip:a@", "sip:a@b:99999",
-            "sip:a@b:x", "sip:a@[::1", "sip:a@b;", ":a", "sip:a@b/c", "sip:a@[::1]x",
+            "",
+            "sip:",
+            "sip",
+            "<sip:a@b>",
+            "sip:a@b c",
+            "sip:@b",
+            "sip:a@",
+            "sip:a@b:99999",
+            "sip:a@b:x",
+            "sip:a@[::1",
+            "sip:a@b;",
+            ":a",
+            "sip:a@b/c",
+            "sip:a@[::1]x",
         ] {
             assert_eq!(Uri::read(bad), None, "{bad}");
         }
@@ -373,10 +399,22 @@ mod tests {
         assert_eq!(from.param("tag"), Some("98"));
         let bare = NameAddr::read("sip:a@b;tag=x").unwrap();
         assert_eq!((bare.param("tag"), bare.uri.params.len()), (Some("x"), 0));
-        assert_eq!(NameAddr::read("caller<sip:a@b>").unwrap().display.as_deref(), Some("caller"));
+        assert_eq!(
+            NameAddr::read("caller<sip:a@b>")
+                .unwrap()
+                .display
+                .as_deref(),
+            Some("caller")
+        );
         for bad in [
-            "Bell, Alexander <sip:a@b>", "\"Mr. J <sip:a@b>", "< sip:a@b >", "<sip:a@b",
-            "<sip:a@b>;;", "sip:a@b?x=y", "<sip:a@b> x", "",
+            "Bell, Alexander <sip:a@b>",
+            "\"Mr. J <sip:a@b>",
+            "< sip:a@b >",
+            "<sip:a@b",
+            "<sip:a@b>;;",
+            "sip:a@b?x=y",
+            "<sip:a@b> x",
+            "",
         ] {
             assert_eq!(NameAddr::read(bad), None, "{bad}");
         }
@@ -384,11 +422,28 @@ mod tests {
 
     #[test]
     fn vias() {
-        let via = Via::read("SIP  /   2.0 /UDP   192.0.2.2:5060;branch=z9hG4bK1 ;rport, SIP/2.0/TCP x").unwrap();
-        assert_eq!((via.transport.as_str(), via.host.as_str(), via.port), ("UDP", "192.0.2.2", Some(5060)));
-        assert_eq!((via.branch(), via.param("rport")), (Some("z9hG4bK1"), Some("")));
-        assert_eq!(Via::read("SIP/2.0/UDP h;branch=z9hG4bK").unwrap().branch(), None);
-        for bad in ["SIP/2.0/UDP 192.0.2.15;;,;,,", "SIP/7.0/UDP h", "SIP/2.0/UDP", "", "x"] {
+        let via =
+            Via::read("SIP  /   2.0 /UDP   192.0.2.2:5060;branch=z9hG4bK1 ;rport, SIP/2.0/TCP x")
+                .unwrap();
+        assert_eq!(
+            (via.transport.as_str(), via.host.as_str(), via.port),
+            ("UDP", "192.0.2.2", Some(5060))
+        );
+        assert_eq!(
+            (via.branch(), via.param("rport")),
+            (Some("z9hG4bK1"), Some(""))
+        );
+        assert_eq!(
+            Via::read("SIP/2.0/UDP h;branch=z9hG4bK").unwrap().branch(),
+            None
+        );
+        for bad in [
+            "SIP/2.0/UDP 192.0.2.15;;,;,,",
+            "SIP/7.0/UDP h",
+            "SIP/2.0/UDP",
+            "",
+            "x",
+        ] {
             assert_eq!(Via::read(bad), None, "{bad}");
         }
     }

@@ -3,8 +3,8 @@
 use crate::sip_house::{House, Script, Seen, config, header, to_tag};
 use crate::support::{closed, frequency_hz, listen, signal, speak, within};
 use sidetone_edge::sip::{
-    CallRequest, OutgoingEvent, Secret, SipConfig, SipListen, SipTrunk, SrtpUse, TlsFiles, Transport,
-    TrunkLogin,
+    CallRequest, OutgoingEvent, Secret, SipConfig, SipListen, SipTrunk, SrtpUse, TlsFiles,
+    Transport, TrunkLogin,
 };
 use sidetone_edge::{CloseReason, EdgeError, LegHandle, LegSignal, TransferOutcome};
 use std::time::Duration;
@@ -21,7 +21,11 @@ fn number(number: &str, trunk: &str) -> CallRequest {
 
 /// A house that calls `far` through the trunk "far".
 async fn calling(far: &House, transport: &str, change: impl Fn(&mut SipConfig)) -> House {
-    let kind = if transport == "tcp" { Transport::Tcp } else { Transport::Udp };
+    let kind = if transport == "tcp" {
+        Transport::Tcp
+    } else {
+        Transport::Udp
+    };
     let mut config = config();
     config.trunks.push(SipTrunk {
         name: "far".into(),
@@ -39,7 +43,11 @@ async fn talk(mut leg: LegHandle) -> LegHandle {
     begin.send(()).unwrap();
     // The original goes on in the leg that is given back: it is only closed.
     let (spare_out, _) = sidetone_edge::frames::channel(20);
-    tokio::spawn(speak(std::mem::replace(&mut leg.frames_out, spare_out), 700.0, begun));
+    tokio::spawn(speak(
+        std::mem::replace(&mut leg.frames_out, spare_out),
+        700.0,
+        begun,
+    ));
     let (_, sound) = listen(&mut leg.frames_in, 1).await;
     let hz = frequency_hz(&sound);
     assert!((hz - 440.0).abs() < 4.0, "{hz} Hz");
@@ -51,15 +59,29 @@ async fn two_edges(transport: &str, srtp: SrtpUse) {
     far_config.srtp = srtp;
     let mut far = House::open(far_config).await;
     let near = calling(&far, transport, |config| config.srtp = srtp).await;
-    let leg = near.edge.call(number("+4930", "far")).unwrap().answered().await.unwrap();
+    let leg = near
+        .edge
+        .call(number("+4930", "far"))
+        .unwrap()
+        .answered()
+        .await
+        .unwrap();
     let mut leg = talk(leg).await;
-    let heard = far.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
-    assert!(matches!(heard, Seen::Heard(hz) if (hz - 700.0).abs() < 5.0), "{heard:?}");
+    let heard = far
+        .until("a tone", |seen| matches!(seen, Seen::Heard(_)))
+        .await;
+    assert!(
+        matches!(heard, Seen::Heard(hz) if (hz - 700.0).abs() < 5.0),
+        "{heard:?}"
+    );
     assert_eq!(near.edge.figures().calls, 1);
     leg.close();
     assert_eq!(closed(&mut leg).await, CloseReason::Here);
     let reason = CloseReason::FarEnd;
-    far.until("the end", |seen| *seen == Seen::Signal(LegSignal::Closed { reason })).await;
+    far.until("the end", |seen| {
+        *seen == Seen::Signal(LegSignal::Closed { reason })
+    })
+    .await;
     far.empty().await;
     near.empty().await;
 }
@@ -80,8 +102,16 @@ async fn plain_sound_is_refused_where_keys_are_required() {
     far_config.srtp = SrtpUse::Required;
     let far = House::open(far_config).await;
     let near = calling(&far, "udp", |_| {}).await;
-    let refused = near.edge.call(number("+4930", "far")).unwrap().answered().await;
-    assert!(matches!(refused, Err(EdgeError::Refused { code: 488, .. })), "{refused:?}");
+    let refused = near
+        .edge
+        .call(number("+4930", "far"))
+        .unwrap()
+        .answered()
+        .await;
+    assert!(
+        matches!(refused, Err(EdgeError::Refused { code: 488, .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,11 +130,24 @@ async fn rules_against_toll_fraud() {
     assert_eq!(refusal(number("+1900", "far")).0, 403);
     assert_eq!(refusal(number("+4930", "nowhere")).0, 404);
     assert_eq!(refusal(CallRequest::to_agent("anna".into())).0, 480);
-    let first = near.edge.call(number("+4930", "far")).unwrap().answered().await.unwrap();
+    let first = near
+        .edge
+        .call(number("+4930", "far"))
+        .unwrap()
+        .answered()
+        .await
+        .unwrap();
     assert!(refusal(number("+4930", "far")).1.contains("at_once"));
     drop(first);
     near.empty().await;
-    assert!(near.edge.call(number("+4930", "far")).unwrap().answered().await.is_ok());
+    assert!(
+        near.edge
+            .call(number("+4930", "far"))
+            .unwrap()
+            .answered()
+            .await
+            .is_ok()
+    );
 }
 
 /// What the house says comes back with another source, as an echo on the line would.
@@ -122,11 +165,17 @@ async fn the_house_is_heard_and_hears() {
         }
     });
     let sdp = far.sdp("sendrecv").replace("19998", &port.to_string());
-    far.request("INVITE", "anybody", "", 1, "one", "", &sdp).await;
+    far.request("INVITE", "anybody", "", 1, "one", "", &sdp)
+        .await;
     let tag = to_tag(&far.wait("SIP/2.0 200").await);
     far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
-    let heard = house.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
-    assert!(matches!(heard, Seen::Heard(hz) if (hz - 440.0).abs() < 5.0), "{heard:?}");
+    let heard = house
+        .until("a tone", |seen| matches!(seen, Seen::Heard(_)))
+        .await;
+    assert!(
+        matches!(heard, Seen::Heard(hz) if (hz - 440.0).abs() < 5.0),
+        "{heard:?}"
+    );
     far.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
     house.empty().await;
 }
@@ -136,7 +185,10 @@ async fn tls_is_spoken() {
     use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
     let made = rcgen::generate_simple_self_signed(vec!["here".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let (cert, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let mut config = config();
@@ -153,7 +205,9 @@ async fn tls_is_spoken() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let socket = TcpStream::connect(house.address(Transport::Tls)).await.unwrap();
+    let socket = TcpStream::connect(house.address(Transport::Tls))
+        .await
+        .unwrap();
     let name = ServerName::try_from("here").unwrap();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
     let mut socket = connector.connect(name, socket).await.unwrap();
@@ -180,26 +234,35 @@ async fn all_phones_ring_and_one_answers() {
     let mut centre = House::open(config()).await;
     let mut lazy = House::acting(phone_of(&centre), Some("slow")).await;
     let mut quick = House::acting(phone_of(&centre), Some("ring")).await;
-    centre.until("two log-ins", |seen| *seen == Seen::Registered(2)).await;
+    centre
+        .until("two log-ins", |seen| *seen == Seen::Registered(2))
+        .await;
     let request = CallRequest::to_agent("anna".into());
     let mut call = centre.edge.call(request.clone()).unwrap();
     assert!(matches!(call.next().await, Some(OutgoingEvent::Ringing)));
     let Some(OutgoingEvent::Answered(Some(leg))) = call.next().await else {
         panic!("nobody answered")
     };
-    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled)
+        .await;
     lazy.empty().await;
     let mut leg = talk(leg).await;
     quick.edge.stop().await;
     assert_eq!(closed(&mut leg).await, CloseReason::FarEnd);
     centre.empty().await;
     // The phone that stopped has logged out; the other one rings until the caller gives up.
-    centre.until("a log-out", |seen| *seen == Seen::Registered(1)).await;
+    centre
+        .until("a log-out", |seen| *seen == Seen::Registered(1))
+        .await;
     let mut call = centre.edge.call(request).unwrap();
     assert!(matches!(call.next().await, Some(OutgoingEvent::Ringing)));
     call.cancel();
-    assert!(matches!(call.next().await, Some(OutgoingEvent::Failed { code: 487, .. })));
-    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    assert!(matches!(
+        call.next().await,
+        Some(OutgoingEvent::Failed { code: 487, .. })
+    ));
+    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled)
+        .await;
     centre.empty().await;
     let _ = quick.seen.try_recv();
 }
@@ -211,7 +274,16 @@ async fn two_re_invites_meet() {
     let tag = far.connect("glare").await;
     let theirs = far.wait("INVITE").await;
     assert!(theirs.contains("a=sendonly"), "{theirs}");
-    far.request("INVITE", "glare", &tag, 2, "cross", "", &far.sdp("sendonly")).await;
+    far.request(
+        "INVITE",
+        "glare",
+        &tag,
+        2,
+        "cross",
+        "",
+        &far.sdp("sendonly"),
+    )
+    .await;
     let refused = far.wait("SIP/2.0 491").await;
     assert_eq!(header(&refused, "CSeq"), "2 INVITE");
     far.request("ACK", "glare", &tag, 2, "cross", "", "").await;
@@ -222,7 +294,10 @@ async fn two_re_invites_meet() {
     assert_ne!(header(&again, "CSeq"), header(&theirs, "CSeq"));
     far.answer(&again, "200 OK", &far.sdp("recvonly")).await;
     let ack = far.wait("ACK").await;
-    assert_eq!(header(&ack, "CSeq").split(' ').next(), header(&again, "CSeq").split(' ').next());
+    assert_eq!(
+        header(&ack, "CSeq").split(' ').next(),
+        header(&again, "CSeq").split(' ').next()
+    );
     far.request("BYE", "glare", &tag, 3, "bye", "", "").await;
     far.wait("SIP/2.0 200").await;
     house.empty().await;
@@ -233,14 +308,20 @@ async fn a_cancel_crosses_the_answer() {
     let house = House::open(config()).await;
     for round in 0..8 {
         let far = Script::new(house.address(Transport::Udp)).await;
-        far.request("INVITE", "anybody", "", 1, "race", "", &far.sdp("sendrecv")).await;
+        far.request("INVITE", "anybody", "", 1, "race", "", &far.sdp("sendrecv"))
+            .await;
         tokio::time::sleep(Duration::from_micros(300 * round)).await;
-        far.request("CANCEL", "anybody", "", 1, "race", "", "").await;
+        far.request("CANCEL", "anybody", "", 1, "race", "", "")
+            .await;
         loop {
-            let message = far.any(Duration::from_secs(5)).await.expect("no final answer");
+            let message = far
+                .any(Duration::from_secs(5))
+                .await
+                .expect("no final answer");
             let cseq = header(&message, "CSeq");
             if message.starts_with("SIP/2.0 487") {
-                far.request("ACK", "anybody", &to_tag(&message), 1, "race", "", "").await;
+                far.request("ACK", "anybody", &to_tag(&message), 1, "race", "", "")
+                    .await;
                 break;
             }
             if message.starts_with("SIP/2.0 200") && cseq == "1 INVITE" {
@@ -274,15 +355,33 @@ async fn what_is_refused_and_how() {
     for (method, tag, more, body, right) in [
         ("BYE", "unknown", "", "", "SIP/2.0 481"),
         ("INVITE", "unknown", "", "", "SIP/2.0 481"),
-        ("INVITE", "", "Replaces: a;to-tag=b;from-tag=c\r\n", "", "SIP/2.0 481"),
+        (
+            "INVITE",
+            "",
+            "Replaces: a;to-tag=b;from-tag=c\r\n",
+            "",
+            "SIP/2.0 481",
+        ),
         ("CANCEL", "", "", "", "SIP/2.0 481"),
         ("INVITE", "", "Require: x\r\n", "", "SIP/2.0 420"),
         ("INVITE", "", "", sdp, "SIP/2.0 488"),
-        ("INVITE", "", "", "v=0\r\n", "SIP/2.0 400 Session Description Without Media"),
+        (
+            "INVITE",
+            "",
+            "",
+            "v=0\r\n",
+            "SIP/2.0 400 Session Description Without Media",
+        ),
         ("INVITE", "", "Session-Expires: 30\r\n", "", "SIP/2.0 422"),
         ("MESSAGE", "", "", "", "SIP/2.0 405"),
         ("FOO", "", "", "", "SIP/2.0 501"),
-        ("INVITE", "", "Contact: <x\r\n", "", "SIP/2.0 400 Bad Contact"),
+        (
+            "INVITE",
+            "",
+            "Contact: <x\r\n",
+            "",
+            "SIP/2.0 400 Bad Contact",
+        ),
     ] {
         let answer = refusal(method, "anybody", tag, more, body).await;
         assert!(answer.starts_with(right), "{method} {more}: {answer}");
@@ -293,7 +392,10 @@ async fn what_is_refused_and_how() {
     let one = Script::new(udp).await;
     one.connect("anybody").await;
     let full = refusal("INVITE", "anybody", "", "", "").await;
-    assert!(full.starts_with("SIP/2.0 503") && !header(&full, "Retry-After").is_empty(), "{full}");
+    assert!(
+        full.starts_with("SIP/2.0 503") && !header(&full, "Retry-After").is_empty(),
+        "{full}"
+    );
     // The same request by another way (section 8.2.2.2).
     one.request("INVITE", "anybody", "", 1, "two", "", "").await;
     one.wait("SIP/2.0 482").await;
@@ -304,23 +406,46 @@ async fn what_is_refused_and_how() {
 async fn strangers_are_asked_who_they_are() {
     let house = House::open(config()).await;
     let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
-    stranger.request("INVITE", "anybody", "", 1, "x", "P-Asserted-Identity: <sip:boss@here>\r\n", "").await;
+    stranger
+        .request(
+            "INVITE",
+            "anybody",
+            "",
+            1,
+            "x",
+            "P-Asserted-Identity: <sip:boss@here>\r\n",
+            "",
+        )
+        .await;
     let asked = stranger.wait("SIP/2.0 401").await;
-    assert!(asked.contains("algorithm=SHA-256") && asked.contains("algorithm=MD5"), "{asked}");
+    assert!(
+        asked.contains("algorithm=SHA-256") && asked.contains("algorithm=MD5"),
+        "{asked}"
+    );
     // Nothing is left of it, and a wrong answer is refused.
     assert_eq!(house.edge.figures().transactions, 0);
-    let nonce = asked.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let nonce = asked
+        .split("nonce=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let answer = format!(
         "Authorization: Digest username=\"1001\", realm=\"here\", nonce=\"{nonce}\", uri=\"x\", \
          qop=auth, nc=00000001, cnonce=\"c\", response=\"00\"\r\n"
     );
-    stranger.request("INVITE", "anybody", "", 2, "y", &answer, "").await;
+    stranger
+        .request("INVITE", "anybody", "", 2, "y", &answer, "")
+        .await;
     stranger.wait("SIP/2.0 403").await;
     let mut closed = config();
     closed.accounts.clear();
     let house = House::open(closed).await;
     let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
-    stranger.request("INVITE", "anybody", "", 1, "x", "", "").await;
+    stranger
+        .request("INVITE", "anybody", "", 1, "x", "", "")
+        .await;
     stranger.wait("SIP/2.0 403").await;
 }
 
@@ -330,18 +455,33 @@ async fn the_house_sends_a_caller_away() {
     let far = Script::new(house.address(Transport::Udp)).await;
     let tag = far.connect("send_away").await;
     let refer = far.wait("REFER").await;
-    assert!(header(&refer, "Refer-To").starts_with("<sip:7001@"), "{refer}");
+    assert!(
+        header(&refer, "Refer-To").starts_with("<sip:7001@"),
+        "{refer}"
+    );
     far.answer(&refer, "202 Accepted", "").await;
     for (cseq, state, line, outcome) in [
         (2, "active", "SIP/2.0 180 Ringing", TransferOutcome::Ringing),
         (3, "terminated", "SIP/2.0 200 OK", TransferOutcome::Done),
     ] {
         let more = format!("Event: refer\r\nSubscription-State: {state}\r\n");
-        far.request("NOTIFY", "send_away", &tag, cseq, &format!("n{cseq}"), &more, line).await;
+        far.request(
+            "NOTIFY",
+            "send_away",
+            &tag,
+            cseq,
+            &format!("n{cseq}"),
+            &more,
+            line,
+        )
+        .await;
         let wanted = Seen::Signal(LegSignal::Referred(outcome));
-        house.until("news of the transfer", |seen| *seen == wanted).await;
+        house
+            .until("news of the transfer", |seen| *seen == wanted)
+            .await;
     }
-    far.request("BYE", "send_away", &tag, 4, "bye", "", "").await;
+    far.request("BYE", "send_away", &tag, 4, "bye", "", "")
+        .await;
     house.empty().await;
 }
 
@@ -350,7 +490,9 @@ async fn a_call_takes_the_place_of_another() {
     let (edge, mut events) = sidetone_edge::sip::SipEdge::start(config()).await.unwrap();
     let udp = edge.addresses()[0].1;
     let first = Script::new(udp).await;
-    first.request("INVITE", "one", "", 1, "a", "", &first.sdp("sendrecv")).await;
+    first
+        .request("INVITE", "one", "", 1, "a", "", &first.sdp("sendrecv"))
+        .await;
     let Some(sidetone_edge::sip::SipEvent::Incoming(call)) = events.recv().await else {
         panic!("no call")
     };
@@ -358,8 +500,13 @@ async fn a_call_takes_the_place_of_another() {
     let tag = to_tag(&first.wait("SIP/2.0 200").await);
     first.request("ACK", "one", &tag, 1, "b", "", "").await;
     let second = Script::new(udp).await;
-    let more = format!("Replaces: {};to-tag={tag};from-tag={}\r\n", first.call_id, first.tag);
-    second.request("INVITE", "two", "", 1, "c", &more, &second.sdp("sendrecv")).await;
+    let more = format!(
+        "Replaces: {};to-tag={tag};from-tag={}\r\n",
+        first.call_id, first.tag
+    );
+    second
+        .request("INVITE", "two", "", 1, "c", &more, &second.sdp("sendrecv"))
+        .await;
     let Some(sidetone_edge::sip::SipEvent::Incoming(call)) = events.recv().await else {
         panic!("no call")
     };
@@ -404,15 +551,23 @@ async fn slow_and_lying_senders() {
     })
     .await;
     for (lie, phrase) in [
-        ("Content-Length: 1\r\nContent-Length: 2", "Repeated Content-Length"),
+        (
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Repeated Content-Length",
+        ),
         ("Content-Length: -1", "Bad Content-Length"),
         ("Content-Length: 99999", "Content-Length Beyond The Message"),
         ("X: y", "Missing Content-Length"),
     ] {
         let mut liar = TcpStream::connect(tcp).await.unwrap();
-        liar.write_all(format!("{OPTIONS}{lie}\r\n\r\n").as_bytes()).await.unwrap();
+        liar.write_all(format!("{OPTIONS}{lie}\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
         let answer = read_some(&mut liar).await;
-        assert!(answer.starts_with(&format!("SIP/2.0 400 {phrase}")), "{lie}: {answer}");
+        assert!(
+            answer.starts_with(&format!("SIP/2.0 400 {phrase}")),
+            "{lie}: {answer}"
+        );
         // The rest of the stream cannot be trusted: it is closed.
         assert_eq!(read_some(&mut liar).await, "");
     }
@@ -429,7 +584,10 @@ async fn slow_and_lying_senders() {
 
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -444,13 +602,18 @@ async fn a_flood_leaves_nothing_behind() {
     for round in 0..12_000_u32 {
         let method = ["INVITE", "REGISTER", "OPTIONS"][round as usize % 3];
         let branch = format!("flood{round}");
-        stranger.request(method, "anybody", "", round + 1, &branch, "", "").await;
+        stranger
+            .request(method, "anybody", "", round + 1, &branch, "", "")
+            .await;
         let mut sink = [0; 2048];
         while stranger.socket.try_recv(&mut sink).is_ok() {}
     }
     let figures = house.edge.figures();
     // The one call's INVITE, and nothing of the flood.
-    assert!(figures.transactions <= 2 && figures.calls == 1, "{figures:?}");
+    assert!(
+        figures.transactions <= 2 && figures.calls == 1,
+        "{figures:?}"
+    );
     let grown_kib = resident_kib().saturating_sub(before_kib);
     assert!(grown_kib < 64 * 1024, "{grown_kib} KiB");
     // Datagrams were lost in the flood; who hangs up tries again, as the standard has it.
@@ -493,14 +656,25 @@ async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
     far.answer(&invite, challenge, "").await;
     far.wait("ACK").await;
     let invite = far.wait("INVITE").await;
-    assert!(header(&invite, "Proxy-Authorization").contains("username=\"us\""), "{invite}");
+    assert!(
+        header(&invite, "Proxy-Authorization").contains("username=\"us\""),
+        "{invite}"
+    );
     assert_eq!(header(&invite, "CSeq"), "2 INVITE");
     let tagged = invite.replacen(">\r\nCall-ID", ">;tag=far\r\nCall-ID", 1);
-    far.answer(&tagged, "183 Progress\r\nRequire: 100rel\r\nRSeq: 7", &far.sdp("sendrecv")).await;
+    far.answer(
+        &tagged,
+        "183 Progress\r\nRequire: 100rel\r\nRSeq: 7",
+        &far.sdp("sendrecv"),
+    )
+    .await;
     let prack = far.wait("PRACK").await;
     assert_eq!(header(&prack, "RAck"), "7 2 INVITE");
     far.answer(&prack, "200 OK", "").await;
-    assert!(matches!(call.next().await, Some(OutgoingEvent::EarlyMedia(_))));
+    assert!(matches!(
+        call.next().await,
+        Some(OutgoingEvent::EarlyMedia(_))
+    ));
     drop(call);
     let cancel = far.wait("CANCEL").await;
     far.answer(&cancel, "200 OK", "").await;

@@ -16,7 +16,11 @@ use tokio::time::timeout;
 /// What the house noticed.
 #[derive(Debug, PartialEq)]
 pub enum Seen {
-    Incoming { to: String, trunk: Option<String>, number: Option<String> },
+    Incoming {
+        to: String,
+        trunk: Option<String>,
+        number: Option<String>,
+    },
     Signal(LegSignal),
     /// A second of a tone.
     Heard(f64),
@@ -34,7 +38,10 @@ pub fn config() -> SipConfig {
     let nets: Vec<IpNet> = vec!["127.0.0.1/32".parse().unwrap()];
     SipConfig {
         listen: [Transport::Udp, Transport::Tcp, Transport::Ws]
-            .map(|transport| SipListen { transport, addr: any })
+            .map(|transport| SipListen {
+                transport,
+                addr: any,
+            })
             .to_vec(),
         realm: "here".into(),
         accounts: vec![SipAccount {
@@ -85,7 +92,10 @@ impl House {
 
     pub fn address(&self, wanted: Transport) -> SocketAddr {
         let all = self.edge.addresses();
-        all.iter().find(|(transport, _)| *transport == wanted).unwrap().1
+        all.iter()
+            .find(|(transport, _)| *transport == wanted)
+            .unwrap()
+            .1
     }
 
     /// The next thing noticed that is wanted.
@@ -203,14 +213,34 @@ impl Script {
     }
 
     pub async fn raw(&self, text: &str) {
-        self.socket.send_to(text.as_bytes(), self.edge).await.unwrap();
+        self.socket
+            .send_to(text.as_bytes(), self.edge)
+            .await
+            .unwrap();
     }
 
     /// A request of this call. `more`: further headers, each with its line's end.
-    pub async fn request(&self, method: &str, user: &str, to_tag: &str, cseq: u32, branch: &str, more: &str, body: &str) {
+    pub async fn request(
+        &self,
+        method: &str,
+        user: &str,
+        to_tag: &str,
+        cseq: u32,
+        branch: &str,
+        more: &str,
+        body: &str,
+    ) {
         let (local, edge) = (self.local(), self.edge);
-        let to_tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let to_tag = if to_tag.is_empty() {
+            String::new()
+        } else {
+            format!(";tag={to_tag}")
+        };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
         let number_of = if method == "CANCEL" { "CANCEL" } else { method };
         self.raw(&format!(
             "{method} sip:{user}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch}\r\n\
@@ -230,7 +260,11 @@ impl Script {
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             out.push_str(&format!("{name}: {}\r\n", header(request, name)));
         }
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
         let local = self.local();
         out.push_str(&format!(
             "Contact: <sip:far@{local}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
@@ -242,7 +276,10 @@ impl Script {
     /// The next message.
     pub async fn any(&self, patience: Duration) -> Option<String> {
         let mut buffer = vec![0; 65_536];
-        let (length, _) = timeout(patience, self.socket.recv_from(&mut buffer)).await.ok()?.unwrap();
+        let (length, _) = timeout(patience, self.socket.recv_from(&mut buffer))
+            .await
+            .ok()?
+            .unwrap();
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
     }
 
@@ -268,7 +305,8 @@ impl Script {
 
     /// An INVITE that is answered at once and acknowledged; the house's tag.
     pub async fn connect(&self, user: &str) -> String {
-        self.request("INVITE", user, "", 1, "one", "", &self.sdp("sendrecv")).await;
+        self.request("INVITE", user, "", 1, "one", "", &self.sdp("sendrecv"))
+            .await;
         let answer = self.wait("SIP/2.0 200").await;
         let tag = to_tag(&answer);
         self.request("ACK", user, &tag, 1, "oneack", "", "").await;
@@ -287,5 +325,9 @@ pub fn header(message: &str, name: &str) -> String {
 }
 
 pub fn to_tag(message: &str) -> String {
-    header(message, "To").split("tag=").nth(1).unwrap_or("").to_owned()
+    header(message, "To")
+        .split("tag=")
+        .nth(1)
+        .unwrap_or("")
+        .to_owned()
 }

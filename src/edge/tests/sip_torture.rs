@@ -36,7 +36,11 @@ fn finals(text: &str) -> String {
             once.push(answer);
         }
     }
-    if once.is_empty() { "-".into() } else { once.join(" + ") }
+    if once.is_empty() {
+        "-".into()
+    } else {
+        once.join(" + ")
+    }
 }
 
 async fn over_udp(edge: SocketAddr, message: &[u8]) -> String {
@@ -76,10 +80,17 @@ async fn over_tcp(edge: SocketAddr, message: &[u8]) -> String {
 async fn over_websocket(edge: SocketAddr, message: &[u8]) -> String {
     let mut request = format!("ws://{edge}/").into_client_request().unwrap();
     let protocol = "sip".parse().unwrap();
-    request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+    request
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", protocol);
     let socket = TcpStream::connect(edge).await.unwrap();
-    let (mut socket, _) = tokio_tungstenite::client_async(request, socket).await.unwrap();
-    socket.send(Message::binary(message.to_vec())).await.unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(request, socket)
+        .await
+        .unwrap();
+    socket
+        .send(Message::binary(message.to_vec()))
+        .await
+        .unwrap();
     let mut seen = String::new();
     while let Ok(Some(Ok(message))) = timeout(PATIENCE, socket.next()).await {
         seen.push_str(&String::from_utf8_lossy(&message.into_data()));
@@ -111,13 +122,20 @@ async fn every_torture_message_gets_its_answer() {
             over_websocket(ws, &message).await,
         ];
         for answer in &answers {
-            let codes: Vec<&str> = answer.split(" + ").map(|a| a.get(..3).unwrap_or(a)).collect();
+            let codes: Vec<&str> = answer
+                .split(" + ")
+                .map(|a| a.get(..3).unwrap_or(a))
+                .collect();
             if !right.split('|').any(|one| one == codes.join("+")) {
                 wrong.push(format!("{name}: {answer}, not {right}"));
             }
         }
         table.push_str(&format!("{name}\t{}\n", answers.join("\t")));
-        assert_eq!(over_udp(udp, ALIVE.as_bytes()).await, "200 OK", "after {name}");
+        assert_eq!(
+            over_udp(udp, ALIVE.as_bytes()).await,
+            "200 OK",
+            "after {name}"
+        );
         count += 1;
     }
     assert_eq!(count, 49);
@@ -127,6 +145,8 @@ async fn every_torture_message_gets_its_answer() {
     // The next call works.
     let caller = crate::sip_house::Script::new(udp).await;
     let tag = caller.connect("anybody").await;
-    caller.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
+    caller
+        .request("BYE", "anybody", &tag, 2, "bye", "", "")
+        .await;
     assert_eq!(header(&caller.wait("SIP/2.0 200").await, "CSeq"), "2 BYE");
 }

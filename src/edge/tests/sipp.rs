@@ -20,11 +20,29 @@ async fn sipp(house: &House, transport: Transport, scenario: &str, number: &str)
     let scratch = tempfile::tempdir().unwrap();
     tone_file(scratch.path());
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp");
-    let kind = if transport == Transport::Tcp { "t1" } else { "u1" };
+    let kind = if transport == Transport::Tcp {
+        "t1"
+    } else {
+        "u1"
+    };
     let output = Command::new("sipp")
         .arg(house.address(transport).to_string())
-        .args(["-sf", &format!("{folder}/{scenario}.xml"), "-s", number, "-t", kind])
-        .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-mp", &media.to_string()])
+        .args([
+            "-sf",
+            &format!("{folder}/{scenario}.xml"),
+            "-s",
+            number,
+            "-t",
+            kind,
+        ])
+        .args([
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-mp",
+            &media.to_string(),
+        ])
         .args(["-m", "1", "-timeout", "50s", "-timeout_error", "-nostdin"])
         .args(["-au", "1001", "-ap", "tulip", "-trace_err", "-error_file"])
         .arg(errors.path())
@@ -38,13 +56,18 @@ async fn sipp(house: &House, transport: Transport, scenario: &str, number: &str)
     if !output.status.success() {
         let why = std::fs::read_to_string(errors.path()).unwrap_or_default();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        panic!("{scenario} over {transport:?}: {}\n{stderr}\n{why}", output.status);
+        panic!(
+            "{scenario} over {transport:?}: {}\n{stderr}\n{why}",
+            output.status
+        );
     }
 }
 
 async fn closed(house: &mut House, wanted: CloseReason) {
     let last = house
-        .until("the end of the leg", |seen| matches!(seen, Seen::Signal(LegSignal::Closed { .. })))
+        .until("the end of the leg", |seen| {
+            matches!(seen, Seen::Signal(LegSignal::Closed { .. }))
+        })
         .await;
     assert_eq!(last, Seen::Signal(LegSignal::Closed { reason: wanted }));
     house.empty().await;
@@ -67,8 +90,12 @@ fn tone_file(folder: &std::path::Path) {
 async fn sound_comes_in(scenario: &str, transport: Transport) {
     let mut house = House::open(config()).await;
     sipp(&house, transport, scenario, "ring").await;
-    let heard = house.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
-    let Seen::Heard(hz) = heard else { unreachable!() };
+    let heard = house
+        .until("a tone", |seen| matches!(seen, Seen::Heard(_)))
+        .await;
+    let Seen::Heard(hz) = heard else {
+        unreachable!()
+    };
     // sipp's clock runs about 1% fast.
     assert!((hz - 440.0).abs() < 10.0, "{hz} Hz");
     closed(&mut house, CloseReason::FarEnd).await;
@@ -96,7 +123,9 @@ async fn a_phone_logs_in() {
     old.digests = vec![Digest::Md5];
     let mut house = House::open(old).await;
     sipp(&house, Transport::Udp, "register", "1001").await;
-    house.until("the log-in", |seen| *seen == Seen::Registered(1)).await;
+    house
+        .until("the log-in", |seen| *seen == Seen::Registered(1))
+        .await;
     let phones = house.edge.registrations();
     assert_eq!((phones.len(), phones[0].agent.as_str()), (1, "anna"));
 }
@@ -105,7 +134,9 @@ async fn a_phone_logs_in() {
 async fn a_caller_gives_up() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "cancel", "slow").await;
-    house.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    house
+        .until("the CANCEL", |seen| *seen == Seen::Cancelled)
+        .await;
     house.empty().await;
 }
 
@@ -124,8 +155,13 @@ async fn hold_in_all_its_forms() {
 async fn a_transfer_is_reported() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "refer", "ring").await;
-    let wanted = LegSignal::Transfer(Transfer { to: "someone".into(), replaces: None });
-    house.until("the transfer", |seen| *seen == Seen::Signal(wanted.clone())).await;
+    let wanted = LegSignal::Transfer(Transfer {
+        to: "someone".into(),
+        replaces: None,
+    });
+    house
+        .until("the transfer", |seen| *seen == Seen::Signal(wanted.clone()))
+        .await;
     closed(&mut house, CloseReason::FarEnd).await;
 }
 
@@ -133,7 +169,9 @@ async fn a_transfer_is_reported() {
 async fn a_bye_may_come_early() {
     let mut house = House::open(config()).await;
     sipp(&house, Transport::Udp, "early_bye", "slow").await;
-    house.until("the BYE", |seen| *seen == Seen::Cancelled).await;
+    house
+        .until("the BYE", |seen| *seen == Seen::Cancelled)
+        .await;
     sipp(&house, Transport::Udp, "bye_before_ack", "ring").await;
     closed(&mut house, CloseReason::FarEnd).await;
 }
