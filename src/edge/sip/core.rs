@@ -54,7 +54,12 @@ pub(crate) struct Core {
     pub config: SipConfig,
     pub ports: Ports,
     pub events: mpsc::Sender<SipEvent>,
+    /// Calls and log-ins end.
     pub stopping: watch::Sender<bool>,
+    /// Sockets close.
+    pub closing: watch::Sender<bool>,
+    /// Log-ins at trunks that are to be taken back.
+    pub logged_in: AtomicUsize,
     pub draining: AtomicBool,
     pub refused_full: AtomicU64,
     pub listening: OnceLock<Vec<(Transport, SocketAddr)>>,
@@ -107,6 +112,8 @@ impl Core {
             ports: Ports::new(Some(from..=to)),
             events,
             stopping: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
+            logged_in: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             refused_full: AtomicU64::new(0),
             listening: OnceLock::new(),

@@ -24,7 +24,7 @@ pub(crate) const INBOX: usize = 16;
 const RETRY_AFTER_S: u32 = 10;
 
 pub(crate) fn request(core: &Arc<Core>, request: Request, flow: &Flow) {
-    let key = key_of(&request);
+    let key = key_of(&request, flow);
     let known = core.server().look_up(&key, &request);
     match known {
         Known::Handled => return,
@@ -200,9 +200,10 @@ fn refuse_unproved(core: &Core, request: &Request, flow: &Flow, why: NotProved) 
             core.refuse(request, flow, 403, |r| r.phrased("Wrong User Or Secret"));
         }
         NotProved::Ask(stale) => {
-            let salt = rand::random();
-            let realm = &core.config.realm;
-            let lines = core.nonces().challenges(realm, core.now_s(), salt, stale);
+            let config = &core.config;
+            let kinds: Vec<_> = config.digests.iter().map(|kind| (*kind).into()).collect();
+            let now_s = core.now_s();
+            let lines = core.nonces().challenges(&config.realm, &kinds, now_s, stale);
             core.refuse(request, flow, 401, |r| {
                 lines
                     .into_iter()

@@ -36,6 +36,8 @@ impl Framer {
 
     /// What there is of an unfinished message.
     pub fn give_up(&mut self) -> Vec<u8> {
+        self.scanned = 0;
+        self.length = None;
         std::mem::take(&mut self.buffer)
     }
 

@@ -56,7 +56,7 @@ pub use api::{
     SipFigures, SipParty,
 };
 pub use config::{
-    IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk, SrtpUse,
+    Digest, IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk, SrtpUse,
     TlsFiles, Transport, TrunkLogin,
 };
 
@@ -156,11 +156,18 @@ impl SipEdge {
         self.core.draining.store(true, Ordering::Relaxed);
         self.core.stopping.send_replace(true);
         self.drain(Duration::from_secs(2)).await;
+        let until = tokio::time::Instant::now() + Duration::from_secs(2);
+        while self.core.logged_in.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // The last answers, and BYEs that are sent twice, still go out.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.core.closing.send_replace(true);
     }
 }
 
 async fn keep_time(core: Arc<Core>) {
-    let mut stopping = core.stopping.subscribe();
+    let mut stopping = core.closing.subscribe();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut count = 0_u64;
     loop {

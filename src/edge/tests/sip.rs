@@ -1,0 +1,510 @@
+//! The SIP edge against itself, and against far ends that are written down message by message.
+
+use crate::sip_house::{House, Script, Seen, config, header, to_tag};
+use crate::support::{closed, frequency_hz, listen, signal, speak, within};
+use sidetone_edge::sip::{
+    CallRequest, OutgoingEvent, Secret, SipConfig, SipListen, SipTrunk, SrtpUse, TlsFiles, Transport,
+    TrunkLogin,
+};
+use sidetone_edge::{CloseReason, EdgeError, LegHandle, LegSignal, TransferOutcome};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+fn number(number: &str, trunk: &str) -> CallRequest {
+    CallRequest {
+        authorized: true,
+        ..CallRequest::to_number(number, trunk)
+    }
+}
+
+/// A house that calls `far` through the trunk "far".
+async fn calling(far: &House, transport: &str, change: impl Fn(&mut SipConfig)) -> House {
+    let kind = if transport == "tcp" { Transport::Tcp } else { Transport::Udp };
+    let mut config = config();
+    config.trunks.push(SipTrunk {
+        name: "far".into(),
+        proxy: Some(format!("sip:{};transport={transport}", far.address(kind))),
+        outbound: true,
+        ..SipTrunk::default()
+    });
+    change(&mut config);
+    House::open(config).await
+}
+
+async fn talk(mut leg: LegHandle) -> LegHandle {
+    signal(&mut leg, |s| *s == LegSignal::Connected).await;
+    let (begin, begun) = oneshot::channel();
+    begin.send(()).unwrap();
+    // The original goes on in the leg that is given back: it is only closed.
+    let (spare_out, _) = sidetone_edge::frames::channel(20);
+    tokio::spawn(speak(std::mem::replace(&mut leg.frames_out, spare_out), 700.0, begun));
+    let (_, sound) = listen(&mut leg.frames_in, 1).await;
+    let hz = frequency_hz(&sound);
+    assert!((hz - 440.0).abs() < 4.0, "{hz} Hz");
+    leg
+}
+
+async fn two_edges(transport: &str, srtp: SrtpUse) {
+    let mut far_config = config();
+    far_config.srtp = srtp;
+    let mut far = House::open(far_config).await;
+    let near = calling(&far, transport, |config| config.srtp = srtp).await;
+    let leg = near.edge.call(number("+4930", "far")).unwrap().answered().await.unwrap();
+    let mut leg = talk(leg).await;
+    let heard = far.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
+    assert!(matches!(heard, Seen::Heard(hz) if (hz - 700.0).abs() < 5.0), "{heard:?}");
+    assert_eq!(near.edge.figures().calls, 1);
+    leg.close();
+    assert_eq!(closed(&mut leg).await, CloseReason::Here);
+    let reason = CloseReason::FarEnd;
+    far.until("the end", |seen| *seen == Seen::Signal(LegSignal::Closed { reason })).await;
+    far.empty().await;
+    near.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_edges_talk_over_udp() {
+    two_edges("udp", SrtpUse::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_edges_talk_over_tcp_with_keys() {
+    two_edges("tcp", SrtpUse::Required).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_sound_is_refused_where_keys_are_required() {
+    let mut far_config = config();
+    far_config.srtp = SrtpUse::Required;
+    let far = House::open(far_config).await;
+    let near = calling(&far, "udp", |_| {}).await;
+    let refused = near.edge.call(number("+4930", "far")).unwrap().answered().await;
+    assert!(matches!(refused, Err(EdgeError::Refused { code: 488, .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_against_toll_fraud() {
+    let far = House::open(config()).await;
+    let near = calling(&far, "udp", |config| {
+        config.outbound.allowed_prefixes = vec!["+49".into()];
+        config.outbound.calls_at_once_max = 1;
+    })
+    .await;
+    let refusal = |request| match near.edge.call(request) {
+        Err(EdgeError::Refused { code, phrase }) => (code, phrase),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refusal(CallRequest::to_number("+4930", "far")).0, 403);
+    assert_eq!(refusal(number("+1900", "far")).0, 403);
+    assert_eq!(refusal(number("+4930", "nowhere")).0, 404);
+    assert_eq!(refusal(CallRequest::to_agent("anna".into())).0, 480);
+    let first = near.edge.call(number("+4930", "far")).unwrap().answered().await.unwrap();
+    assert!(refusal(number("+4930", "far")).1.contains("at_once"));
+    drop(first);
+    near.empty().await;
+    assert!(near.edge.call(number("+4930", "far")).unwrap().answered().await.is_ok());
+}
+
+/// What the house says comes back with another source, as an echo on the line would.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_house_is_heard_and_hears() {
+    let mut house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let line = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = line.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut packet = [0; 2048];
+        while let Ok((length, from)) = line.recv_from(&mut packet).await {
+            packet[8] ^= 1;
+            let _ = line.send_to(&packet[..length], from).await;
+        }
+    });
+    let sdp = far.sdp("sendrecv").replace("19998", &port.to_string());
+    far.request("INVITE", "anybody", "", 1, "one", "", &sdp).await;
+    let tag = to_tag(&far.wait("SIP/2.0 200").await);
+    far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
+    let heard = house.until("a tone", |seen| matches!(seen, Seen::Heard(_))).await;
+    assert!(matches!(heard, Seen::Heard(hz) if (hz - 440.0).abs() < 5.0), "{heard:?}");
+    far.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_spoken() {
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+    let made = rcgen::generate_simple_self_signed(vec!["here".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut config = config();
+    config.listen.push(SipListen {
+        transport: Transport::Tls,
+        addr: "127.0.0.1:0".parse().unwrap(),
+    });
+    config.tls = Some(TlsFiles { cert, key });
+    let house = House::open(config).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let socket = TcpStream::connect(house.address(Transport::Tls)).await.unwrap();
+    let name = ServerName::try_from("here").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(client));
+    let mut socket = connector.connect(name, socket).await.unwrap();
+    let text = format!("{OPTIONS}Content-Length: 0\r\n\r\n");
+    socket.write_all(text.as_bytes()).await.unwrap();
+    let mut buffer = [0; 4096];
+    let length = within("an answer", socket.read(&mut buffer)).await.unwrap();
+    assert!(buffer[..length].starts_with(b"SIP/2.0 200"));
+}
+
+fn phone_of(centre: &House) -> SipConfig {
+    let mut phone = config();
+    phone.trunks[0].register = Some(TrunkLogin {
+        server: format!("sip:{}", centre.address(Transport::Udp)),
+        user: "1001".into(),
+        secret: Secret::new("tulip"),
+        expires_s: 60,
+    });
+    phone
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_phones_ring_and_one_answers() {
+    let mut centre = House::open(config()).await;
+    let mut lazy = House::acting(phone_of(&centre), Some("slow")).await;
+    let mut quick = House::acting(phone_of(&centre), Some("ring")).await;
+    centre.until("two log-ins", |seen| *seen == Seen::Registered(2)).await;
+    let request = CallRequest::to_agent("anna".into());
+    let mut call = centre.edge.call(request.clone()).unwrap();
+    assert!(matches!(call.next().await, Some(OutgoingEvent::Ringing)));
+    let Some(OutgoingEvent::Answered(Some(leg))) = call.next().await else {
+        panic!("nobody answered")
+    };
+    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    lazy.empty().await;
+    let mut leg = talk(leg).await;
+    quick.edge.stop().await;
+    assert_eq!(closed(&mut leg).await, CloseReason::FarEnd);
+    centre.empty().await;
+    // The phone that stopped has logged out; the other one rings until the caller gives up.
+    centre.until("a log-out", |seen| *seen == Seen::Registered(1)).await;
+    let mut call = centre.edge.call(request).unwrap();
+    assert!(matches!(call.next().await, Some(OutgoingEvent::Ringing)));
+    call.cancel();
+    assert!(matches!(call.next().await, Some(OutgoingEvent::Failed { code: 487, .. })));
+    lazy.until("the CANCEL", |seen| *seen == Seen::Cancelled).await;
+    centre.empty().await;
+    let _ = quick.seen.try_recv();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_re_invites_meet() {
+    let house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let tag = far.connect("glare").await;
+    let theirs = far.wait("INVITE").await;
+    assert!(theirs.contains("a=sendonly"), "{theirs}");
+    far.request("INVITE", "glare", &tag, 2, "cross", "", &far.sdp("sendonly")).await;
+    let refused = far.wait("SIP/2.0 491").await;
+    assert_eq!(header(&refused, "CSeq"), "2 INVITE");
+    far.request("ACK", "glare", &tag, 2, "cross", "", "").await;
+    far.answer(&theirs, "491 Request Pending", "").await;
+    far.wait("ACK").await;
+    // Who does not own the Call-ID tries again within 2 s.
+    let again = far.wait("INVITE").await;
+    assert_ne!(header(&again, "CSeq"), header(&theirs, "CSeq"));
+    far.answer(&again, "200 OK", &far.sdp("recvonly")).await;
+    let ack = far.wait("ACK").await;
+    assert_eq!(header(&ack, "CSeq").split(' ').next(), header(&again, "CSeq").split(' ').next());
+    far.request("BYE", "glare", &tag, 3, "bye", "", "").await;
+    far.wait("SIP/2.0 200").await;
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_crosses_the_answer() {
+    let house = House::open(config()).await;
+    for round in 0..8 {
+        let far = Script::new(house.address(Transport::Udp)).await;
+        far.request("INVITE", "anybody", "", 1, "race", "", &far.sdp("sendrecv")).await;
+        tokio::time::sleep(Duration::from_micros(300 * round)).await;
+        far.request("CANCEL", "anybody", "", 1, "race", "", "").await;
+        loop {
+            let message = far.any(Duration::from_secs(5)).await.expect("no final answer");
+            let cseq = header(&message, "CSeq");
+            if message.starts_with("SIP/2.0 487") {
+                far.request("ACK", "anybody", &to_tag(&message), 1, "race", "", "").await;
+                break;
+            }
+            if message.starts_with("SIP/2.0 200") && cseq == "1 INVITE" {
+                let tag = to_tag(&message);
+                far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
+                far.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
+                break;
+            }
+        }
+    }
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_and_how() {
+    let mut config = config();
+    config.calls_max = 1;
+    let house = House::open(config).await;
+    let udp = house.address(Transport::Udp);
+    let refusal = async |method: &str, user: &str, tag: &str, more: &str, body: &str| {
+        let far = Script::new(udp).await;
+        far.request(method, user, tag, 1, "x", more, body).await;
+        loop {
+            let answer = far.any(Duration::from_secs(5)).await.expect("no answer");
+            if !answer.starts_with("SIP/2.0 1") {
+                return answer;
+            }
+        }
+    };
+    let sdp = "v=0\r\nm=audio 5 RTP/AVP 18\r\n";
+    for (method, tag, more, body, right) in [
+        ("BYE", "unknown", "", "", "SIP/2.0 481"),
+        ("INVITE", "unknown", "", "", "SIP/2.0 481"),
+        ("INVITE", "", "Replaces: a;to-tag=b;from-tag=c\r\n", "", "SIP/2.0 481"),
+        ("CANCEL", "", "", "", "SIP/2.0 481"),
+        ("INVITE", "", "Require: x\r\n", "", "SIP/2.0 420"),
+        ("INVITE", "", "", sdp, "SIP/2.0 488"),
+        ("INVITE", "", "", "v=0\r\n", "SIP/2.0 400 Session Description Without Media"),
+        ("INVITE", "", "Session-Expires: 30\r\n", "", "SIP/2.0 422"),
+        ("MESSAGE", "", "", "", "SIP/2.0 405"),
+        ("FOO", "", "", "", "SIP/2.0 501"),
+        ("INVITE", "", "Contact: <x\r\n", "", "SIP/2.0 400 Bad Contact"),
+    ] {
+        let answer = refusal(method, "anybody", tag, more, body).await;
+        assert!(answer.starts_with(right), "{method} {more}: {answer}");
+    }
+    let busy = refusal("INVITE", "busy", "", "", "").await;
+    assert!(busy.starts_with("SIP/2.0 486"), "{busy}");
+    house.empty().await;
+    let one = Script::new(udp).await;
+    one.connect("anybody").await;
+    let full = refusal("INVITE", "anybody", "", "", "").await;
+    assert!(full.starts_with("SIP/2.0 503") && !header(&full, "Retry-After").is_empty(), "{full}");
+    // The same request by another way (section 8.2.2.2).
+    one.request("INVITE", "anybody", "", 1, "two", "", "").await;
+    one.wait("SIP/2.0 482").await;
+    assert_eq!(house.edge.figures().calls, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_asked_who_they_are() {
+    let house = House::open(config()).await;
+    let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
+    stranger.request("INVITE", "anybody", "", 1, "x", "P-Asserted-Identity: <sip:boss@here>\r\n", "").await;
+    let asked = stranger.wait("SIP/2.0 401").await;
+    assert!(asked.contains("algorithm=SHA-256") && asked.contains("algorithm=MD5"), "{asked}");
+    // Nothing is left of it, and a wrong answer is refused.
+    assert_eq!(house.edge.figures().transactions, 0);
+    let nonce = asked.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let answer = format!(
+        "Authorization: Digest username=\"1001\", realm=\"here\", nonce=\"{nonce}\", uri=\"x\", \
+         qop=auth, nc=00000001, cnonce=\"c\", response=\"00\"\r\n"
+    );
+    stranger.request("INVITE", "anybody", "", 2, "y", &answer, "").await;
+    stranger.wait("SIP/2.0 403").await;
+    let mut closed = config();
+    closed.accounts.clear();
+    let house = House::open(closed).await;
+    let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
+    stranger.request("INVITE", "anybody", "", 1, "x", "", "").await;
+    stranger.wait("SIP/2.0 403").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_house_sends_a_caller_away() {
+    let mut house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let tag = far.connect("send_away").await;
+    let refer = far.wait("REFER").await;
+    assert!(header(&refer, "Refer-To").starts_with("<sip:7001@"), "{refer}");
+    far.answer(&refer, "202 Accepted", "").await;
+    for (cseq, state, line, outcome) in [
+        (2, "active", "SIP/2.0 180 Ringing", TransferOutcome::Ringing),
+        (3, "terminated", "SIP/2.0 200 OK", TransferOutcome::Done),
+    ] {
+        let more = format!("Event: refer\r\nSubscription-State: {state}\r\n");
+        far.request("NOTIFY", "send_away", &tag, cseq, &format!("n{cseq}"), &more, line).await;
+        let wanted = Seen::Signal(LegSignal::Referred(outcome));
+        house.until("news of the transfer", |seen| *seen == wanted).await;
+    }
+    far.request("BYE", "send_away", &tag, 4, "bye", "", "").await;
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_takes_the_place_of_another() {
+    let (edge, mut events) = sidetone_edge::sip::SipEdge::start(config()).await.unwrap();
+    let udp = edge.addresses()[0].1;
+    let first = Script::new(udp).await;
+    first.request("INVITE", "one", "", 1, "a", "", &first.sdp("sendrecv")).await;
+    let Some(sidetone_edge::sip::SipEvent::Incoming(call)) = events.recv().await else {
+        panic!("no call")
+    };
+    let leg = call.answer().await.unwrap();
+    let tag = to_tag(&first.wait("SIP/2.0 200").await);
+    first.request("ACK", "one", &tag, 1, "b", "", "").await;
+    let second = Script::new(udp).await;
+    let more = format!("Replaces: {};to-tag={tag};from-tag={}\r\n", first.call_id, first.tag);
+    second.request("INVITE", "two", "", 1, "c", &more, &second.sdp("sendrecv")).await;
+    let Some(sidetone_edge::sip::SipEvent::Incoming(call)) = events.recv().await else {
+        panic!("no call")
+    };
+    assert_eq!(call.replaces, Some(leg.control.serial()));
+    let other = call.answer().await.unwrap();
+    second.wait("SIP/2.0 200").await;
+    leg.close();
+    first.wait("BYE").await;
+    drop(other);
+    edge.stop().await;
+}
+
+async fn read_some(socket: &mut TcpStream) -> String {
+    let mut buffer = [0; 4096];
+    let length = within("an answer", socket.read(&mut buffer)).await.unwrap();
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+const OPTIONS: &str = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKslow\r\n\
+    From: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: slow\r\nCSeq: 1 OPTIONS\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_and_lying_senders() {
+    let house = House::open(config()).await;
+    let tcp = house.address(Transport::Tcp);
+    let mut slow = TcpStream::connect(tcp).await.unwrap();
+    slow.set_nodelay(true).unwrap();
+    for octet in format!("{OPTIONS}Content-Length: 2\r\n\r\nab\r\n\r\n").bytes() {
+        slow.write_all(&[octet]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(read_some(&mut slow).await.starts_with("SIP/2.0 200"));
+    // A keep-alive is answered on the same connection, and it goes on.
+    let mut two = format!("{OPTIONS}Content-Length: 0\r\n\r\n");
+    two.push_str(&two.clone());
+    slow.write_all(two.as_bytes()).await.unwrap();
+    within("two answers", async {
+        let mut seen = String::new();
+        while seen.matches("SIP/2.0 200").count() < 2 {
+            seen.push_str(&read_some(&mut slow).await);
+        }
+    })
+    .await;
+    for (lie, phrase) in [
+        ("Content-Length: 1\r\nContent-Length: 2", "Repeated Content-Length"),
+        ("Content-Length: -1", "Bad Content-Length"),
+        ("Content-Length: 99999", "Content-Length Beyond The Message"),
+        ("X: y", "Missing Content-Length"),
+    ] {
+        let mut liar = TcpStream::connect(tcp).await.unwrap();
+        liar.write_all(format!("{OPTIONS}{lie}\r\n\r\n").as_bytes()).await.unwrap();
+        let answer = read_some(&mut liar).await;
+        assert!(answer.starts_with(&format!("SIP/2.0 400 {phrase}")), "{lie}: {answer}");
+        // The rest of the stream cannot be trusted: it is closed.
+        assert_eq!(read_some(&mut liar).await, "");
+    }
+    let mut endless = TcpStream::connect(tcp).await.unwrap();
+    endless.write_all(&vec![b'a'; 70_000]).await.unwrap();
+    assert_eq!(endless.read(&mut [0; 10]).await.unwrap_or(0), 0);
+    within("connections to close", async {
+        while house.edge.figures().connections > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_leaves_nothing_behind() {
+    let house = House::open(config()).await;
+    let udp = house.address(Transport::Udp);
+    let call = Script::new(udp).await;
+    let tag = call.connect("anybody").await;
+    let stranger = Script::at(udp, "127.0.0.2:0").await;
+    let before_kib = resident_kib();
+    for round in 0..12_000_u32 {
+        let method = ["INVITE", "REGISTER", "OPTIONS"][round as usize % 3];
+        let branch = format!("flood{round}");
+        stranger.request(method, "anybody", "", round + 1, &branch, "", "").await;
+        let mut sink = [0; 2048];
+        while stranger.socket.try_recv(&mut sink).is_ok() {}
+    }
+    let figures = house.edge.figures();
+    // The one call's INVITE, and nothing of the flood.
+    assert!(figures.transactions <= 2 && figures.calls == 1, "{figures:?}");
+    let grown_kib = resident_kib().saturating_sub(before_kib);
+    assert!(grown_kib < 64 * 1024, "{grown_kib} KiB");
+    // Datagrams were lost in the flood; who hangs up tries again, as the standard has it.
+    within("the BYE's answer", async {
+        loop {
+            call.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
+            while let Some(answer) = call.any(Duration::from_millis(500)).await {
+                if answer.starts_with("SIP/2.0 200") && header(&answer, "CSeq") == "2 BYE" {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
+    let far = Script::new("127.0.0.1:9".parse().unwrap()).await;
+    let mut config = config();
+    config.trunks.push(SipTrunk {
+        name: "far".into(),
+        proxy: Some(format!("sip:{}", far.local())),
+        outbound: true,
+        register: Some(TrunkLogin {
+            server: "sip:127.0.0.1:9".into(),
+            user: "us".into(),
+            secret: Secret::new("rose"),
+            expires_s: 60,
+        }),
+        ..SipTrunk::default()
+    });
+    let house = House::open(config).await;
+    let far = far.towards(house.address(Transport::Udp));
+    let mut call = house.edge.call(number("4930", "far")).unwrap();
+    let invite = far.wait("INVITE").await;
+    let challenge = "407 Proxy Authentication Required\r\n\
+        Proxy-Authenticate: Digest realm=\"far\", nonce=\"n\", algorithm=MD5, qop=\"auth\"";
+    far.answer(&invite, challenge, "").await;
+    far.wait("ACK").await;
+    let invite = far.wait("INVITE").await;
+    assert!(header(&invite, "Proxy-Authorization").contains("username=\"us\""), "{invite}");
+    assert_eq!(header(&invite, "CSeq"), "2 INVITE");
+    let tagged = invite.replacen(">\r\nCall-ID", ">;tag=far\r\nCall-ID", 1);
+    far.answer(&tagged, "183 Progress\r\nRequire: 100rel\r\nRSeq: 7", &far.sdp("sendrecv")).await;
+    let prack = far.wait("PRACK").await;
+    assert_eq!(header(&prack, "RAck"), "7 2 INVITE");
+    far.answer(&prack, "200 OK", "").await;
+    assert!(matches!(call.next().await, Some(OutgoingEvent::EarlyMedia(_))));
+    drop(call);
+    let cancel = far.wait("CANCEL").await;
+    far.answer(&cancel, "200 OK", "").await;
+    far.answer(&tagged, "487 Request Terminated", "").await;
+    far.wait("ACK").await;
+    house.empty().await;
+}
