@@ -48,6 +48,8 @@ pub(crate) struct Call {
     pub rests: Vec<(usize, AcdTime)>,
     overflow_at: Option<AcdTime>,
     give_up_at: AcdTime,
+    /// Only this agent, now or not at all; the call is in no line.
+    pub only: Option<usize>,
     pub told: Option<(u32, Option<WaitRange>)>,
 }
 
@@ -120,6 +122,7 @@ impl Acd {
             AcdInput::Decline { agent, call } => self.decline(&agent, &call),
             AcdInput::CallFinished { agent, call } => self.call_finished(&agent, &call),
             AcdInput::WrapUpDone { agent } => self.wrap_up_done(&agent),
+            AcdInput::Seize { agent, call } => self.seize(&agent, call),
             AcdInput::Deadline => {}
         }
         self.plan_positions();
@@ -187,6 +190,9 @@ impl Acd {
             return self.ignore(None, Some(&arrival.call), Ignored::CallTwice);
         }
         let call = arrival.call.clone();
+        if let Some(agent) = arrival.agent.clone() {
+            return self.arrived_for(&agent, arrival);
+        }
         match self.admit(arrival) {
             Err(reason) => self.say(AcdOutput::Refused { call, reason }),
             Ok(serial) => {
@@ -228,6 +234,7 @@ impl Acd {
             rests: Vec::new(),
             overflow_at,
             give_up_at: self.now.plus_s(queue.wait_s_max),
+            only: None,
             told: None,
         };
         if !self.hope(&call) {
@@ -242,6 +249,88 @@ impl Acd {
         self.call_of.insert(call.id.clone(), serial);
         self.calls.insert(serial, call);
         Ok(serial)
+    }
+
+    /// A call for one agent: it rings there now, or it is refused.
+    fn arrived_for(&mut self, agent: &AgentId, arrival: Arrival) {
+        let line = self.line_of.get(&arrival.queue).copied();
+        let ix = self.agent_of.get(agent).copied();
+        let free = |ix: &usize| self.free.contains(&(self.agents[*ix].since, *ix));
+        let call = arrival.call.clone();
+        match (line, ix.filter(free)) {
+            (None, _) => self.say(AcdOutput::Refused {
+                call,
+                reason: Refusal::UnknownQueue,
+            }),
+            (_, None) => self.say(AcdOutput::Refused {
+                call,
+                reason: Refusal::AgentNotFree,
+            }),
+            (Some(line), Some(ix)) => {
+                let serial = self.put(call, line, arrival.lang, Some(ix), Stage::Waiting);
+                self.offer(ix, serial);
+            }
+        }
+    }
+
+    /// Puts a call into the tables and into no line.
+    fn put(
+        &mut self,
+        id: CallId,
+        line: usize,
+        lang: Lang,
+        only: Option<usize>,
+        stage: Stage,
+    ) -> Serial {
+        let serial = self.last_serial + 1;
+        self.last_serial = serial;
+        let call = Call {
+            id: id.clone(),
+            line,
+            over: None,
+            key: Key::new(&self.policy.weights, 0, self.now, serial),
+            arrived: self.now,
+            skills: Vec::new(),
+            lang,
+            stage,
+            rests: Vec::new(),
+            overflow_at: None,
+            give_up_at: self.now,
+            only,
+            told: None,
+        };
+        self.call_of.insert(id, serial);
+        self.calls.insert(serial, call);
+        serial
+    }
+
+    fn seize(&mut self, agent: &AgentId, call: CallId) {
+        let Some(ix) = self.agent_of.get(agent).copied() else {
+            return self.ignore(Some(agent), Some(&call), Ignored::UnknownAgent);
+        };
+        if self.call_of.contains_key(&call) {
+            return self.ignore(Some(agent), Some(&call), Ignored::CallTwice);
+        }
+        let state = self.agents[ix].state;
+        if !matches!(
+            state,
+            AgentState::Available | AgentState::Break | AgentState::Offline
+        ) || self.lines.is_empty()
+        {
+            return self.ignore(Some(agent), Some(&call), Ignored::NotFree);
+        }
+        let stage = Stage::Assigned {
+            agent: ix,
+            at: self.now,
+        };
+        let serial = self.put(call.clone(), 0, Lang::default(), Some(ix), stage);
+        self.agents[ix].call = Some((serial, call.clone()));
+        self.agents[ix].wish = Some(state);
+        self.say(AcdOutput::Assigned {
+            agent: agent.clone(),
+            call,
+        });
+        self.enter(ix, AgentState::Busy);
     }
 
     fn points(&self, line: usize, arrival: &Arrival) -> i32 {
@@ -332,7 +421,7 @@ impl Acd {
     }
 
     /// The call leaves the router without a person; an offer that is ringing is taken back.
-    fn refuse_waiting(&mut self, serial: Serial, reason: Refusal) {
+    pub(crate) fn refuse_waiting(&mut self, serial: Serial, reason: Refusal) {
         let stage = self.calls.get(&serial).map(|call| call.stage);
         let agent = match stage {
             Some(Stage::Waiting) => None,

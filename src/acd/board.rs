@@ -134,7 +134,11 @@ impl Acd {
                 ));
             }
             let in_line = self.lines[call.line].own.contains(&call.key);
-            if in_line == matches!(call.stage, Stage::Assigned { .. }) {
+            let answered = matches!(call.stage, Stage::Assigned { .. });
+            if call.only.is_some() && call.stage == Stage::Waiting {
+                return Err(format!("call {} waits for one agent", call.id));
+            }
+            if in_line == (answered || call.only.is_some()) {
                 return Err(format!(
                     "call {} is in line and answered, or neither",
                     call.id

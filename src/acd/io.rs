@@ -74,6 +74,10 @@ pub struct Arrival {
     pub mood: Option<i8>,
     /// The company's local time, for the opening hours.
     pub local: MinuteOfWeek,
+    /// Only this agent, at once or not at all: a transfer by name. The call stands in no line; the
+    /// queue lends its ringing time.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
 }
 
 impl Arrival {
@@ -89,6 +93,7 @@ impl Arrival {
             intent: None,
             mood: None,
             local,
+            agent: None,
         }
     }
 }
@@ -131,6 +136,13 @@ pub enum AcdInput {
     },
     WrapUpDone {
         agent: AgentId,
+    },
+    /// A supervisor steps onto a call that somebody else is having: busy from now on, and back in
+    /// the state of before when they part from it. `call` is a number of its own. Answered by
+    /// `Assigned`, or by `Ignored` if they ring, talk or wrap up.
+    Seize {
+        agent: AgentId,
+        call: CallId,
     },
     /// The time of the last [`AcdOutput::Deadline`] has come.
     Deadline,
@@ -197,6 +209,8 @@ pub enum Refusal {
     /// The longest wait of the queue is over.
     WaitedTooLong,
     UnknownQueue,
+    /// The one agent who was asked for is not available, declined, or did not answer.
+    AgentNotFree,
 }
 
 impl Refusal {
@@ -208,6 +222,7 @@ impl Refusal {
             Self::NobodyOnDuty => "nobody_on_duty",
             Self::WaitedTooLong => "waited_too_long",
             Self::UnknownQueue => "unknown_queue",
+            Self::AgentNotFree => "agent_not_free",
         }
     }
 }
@@ -227,4 +242,6 @@ pub enum Ignored {
     NotInWrapUp,
     /// Only `available`, `break` and `offline` can be asked for.
     NotAWish,
+    /// That agent rings, talks or wraps up.
+    NotFree,
 }

@@ -138,6 +138,10 @@ impl Acd {
         else {
             return;
         };
+        if call.only.is_some() {
+            // The one who was asked for would not.
+            return self.refuse_waiting(serial, Refusal::AgentNotFree);
+        }
         let mut best: Option<(u32, usize)> = None;
         for (_, ix) in &self.free {
             let agent = &self.agents[*ix];
@@ -181,7 +185,7 @@ impl Acd {
         }
     }
 
-    fn offer(&mut self, ix: usize, serial: Serial) {
+    pub(crate) fn offer(&mut self, ix: usize, serial: Serial) {
         let Some(call) = self.calls.get_mut(&serial) else {
             return;
         };

@@ -232,7 +232,9 @@ impl Check {
                 let speaker = match party {
                     Party::Caller => Speaker::Caller,
                     Party::Assistant => Speaker::Assistant,
-                    Party::Agent { .. } | Party::Supervisor { .. } => Speaker::Agent,
+                    Party::Agent { .. } | Party::Supervisor { .. } | Party::Outside { .. } => {
+                        Speaker::Agent
+                    }
                 };
                 self.legs.insert(*leg, speaker);
             }

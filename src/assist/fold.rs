@@ -39,6 +39,12 @@ impl CallView {
             | EventKind::SummaryDrafted { .. }
             | EventKind::SummaryEdited { .. }
             | EventKind::TicketCreated { .. } => self.assist(event),
+            EventKind::Seated { .. }
+            | EventKind::LegLeft { .. }
+            | EventKind::Muted { .. }
+            | EventKind::TransferStarted { .. }
+            | EventKind::TransferEnded { .. }
+            | EventKind::AgentBack { .. } => self.parties(event),
             _ => self.routing(event),
         }
         self.label(event);
@@ -281,6 +287,56 @@ impl CallView {
         }
     }
 
+    fn parties(&mut self, event: &CallEvent) {
+        match &event.kind {
+            EventKind::Seated { leg, party, seat } => {
+                self.legs.insert(*leg, speaker_of(party));
+                let muted = self.parties.iter().any(|one| one.leg == *leg && one.muted);
+                self.parties.retain(|one| one.leg != *leg);
+                self.parties.push(ViewParty {
+                    leg: *leg,
+                    party: party.clone(),
+                    seat: *seat,
+                    muted,
+                });
+                // Somebody from outside took the caller; an agent is told of by `Answered`.
+                let waits = matches!(self.state, CallState::Waiting | CallState::Ringing);
+                if *seat == Seat::Main && waits {
+                    self.state = CallState::Talking;
+                }
+            }
+            EventKind::LegLeft { leg, .. } => {
+                self.parties
+                    .retain(|one| one.leg != *leg || one.seat == Seat::Away);
+            }
+            EventKind::Muted { leg, on } => {
+                let muted = self.parties.iter_mut().find(|one| one.leg == *leg);
+                if let Some(one) = muted {
+                    one.muted = *on;
+                }
+            }
+            EventKind::AgentBack { agent, .. } => self.agent_goes(agent),
+            EventKind::TransferStarted { by, to, consult } => {
+                self.transfer = Some(ViewTransfer {
+                    by: by.clone(),
+                    target: to.clone(),
+                    consult: *consult,
+                });
+                if !consult {
+                    self.state = CallState::Waiting;
+                }
+            }
+            EventKind::TransferEnded { .. } => self.transfer = None,
+            _ => {}
+        }
+    }
+
+    /// An agent's seat is empty.
+    fn agent_goes(&mut self, agent: &AgentId) {
+        self.parties
+            .retain(|one| !matches!(&one.party, Party::Agent { agent: a } if a == agent));
+    }
+
     fn routing(&mut self, event: &CallEvent) {
         let at_us = event.at.0;
         match &event.kind {
@@ -301,7 +357,10 @@ impl CallView {
                     self.times.announced_s.get_or_insert(range);
                 }
             }
-            EventKind::Offered { .. } => self.state = CallState::Ringing,
+            // While somebody to consult rings, the caller has an agent.
+            EventKind::Offered { .. } if self.state == CallState::Waiting => {
+                self.state = CallState::Ringing;
+            }
             EventKind::OfferEnded { outcome, .. }
                 if *outcome != OfferOutcome::Accepted && self.state == CallState::Ringing =>
             {
@@ -323,6 +382,15 @@ impl CallView {
             }
             EventKind::RecordingStarted { .. } => self.times.recording = true,
             EventKind::RecordingFailed { .. } => self.times.recording = false,
+            // An agent who gave the call away wraps up while it goes on.
+            EventKind::WrapUpStarted { agent } if self.ended.is_none() => {
+                self.agent_goes(agent);
+                let waits = self.transfer.as_ref().is_some_and(|one| one.by == *agent);
+                if waits && matches!(self.state, CallState::Talking | CallState::Held) {
+                    self.state = CallState::Waiting;
+                }
+            }
+            EventKind::WrapUpEnded { .. } if self.ended.is_none() => {}
             EventKind::WrapUpStarted { agent } => {
                 (self.state, self.agent) = (CallState::WrapUp, Some(agent.clone()));
                 self.times.wrap_up_from_us.get_or_insert(at_us);
@@ -339,6 +407,7 @@ impl CallView {
                     at_us,
                 });
                 (self.duration_us, self.position) = (at_us, None);
+                self.parties.clear();
                 if self.state != CallState::WrapUp {
                     self.state = CallState::Ended;
                 }
@@ -374,7 +443,7 @@ fn speaker_of(party: &Party) -> Speaker {
     match party {
         Party::Caller => Speaker::Caller,
         Party::Assistant => Speaker::Assistant,
-        Party::Agent { .. } | Party::Supervisor { .. } => Speaker::Agent,
+        Party::Agent { .. } | Party::Supervisor { .. } | Party::Outside { .. } => Speaker::Agent,
     }
 }
 

@@ -74,7 +74,67 @@ fn routing(kind: &EventKind) -> Option<(String, String)> {
         EventKind::Answered { agent, .. } => {
             Some((format!("{agent} 接听"), format!("{agent} answered")))
         }
+        kind => control(kind),
+    }
+}
+
+/// Transfers, pages that went away, supervisors.
+fn control(kind: &EventKind) -> Option<(String, String)> {
+    match kind {
+        EventKind::TransferStarted { by, to, consult } => Some(transfer(by, to, *consult)),
+        EventKind::TransferEnded { outcome, .. } => {
+            let (zh, en) = match outcome {
+                TransferOutcome::Completed => ("转接完成", "Transfer done"),
+                TransferOutcome::Conference => ("三方通话开始", "Three-way call started"),
+                TransferOutcome::Cancelled => ("转接已取消", "Transfer taken back"),
+                TransferOutcome::Failed => ("转接未成功", "Nobody took the transfer"),
+            };
+            Some((zh.to_owned(), en.to_owned()))
+        }
+        EventKind::AgentAway { agent, .. } => Some((
+            format!("{agent} 的线路断了，等待重新接入"),
+            format!("{agent}'s line is gone; the seat is kept"),
+        )),
+        EventKind::AgentBack { agent, .. } => Some((
+            format!("{agent} 已重新接入"),
+            format!("{agent} is back on the line"),
+        )),
+        EventKind::TakenOver { by, .. } => Some((
+            format!("{by} 接管了通话"),
+            format!("{by} took the call over"),
+        )),
+        EventKind::Seated {
+            party: Party::Supervisor { agent },
+            seat,
+            ..
+        } => {
+            let (zh, en) = match seat {
+                Seat::Whisper => ("正在耳语指导", "whispers to the agent"),
+                Seat::Barge => ("加入了通话", "has barged in"),
+                _ => ("正在监听", "listens"),
+            };
+            Some((format!("{agent} {zh}"), format!("{agent} {en}")))
+        }
         _ => None,
+    }
+}
+
+fn transfer(by: &AgentId, to: &Target, consult: bool) -> (String, String) {
+    let to = match to {
+        Target::Agent { agent } => agent.to_string(),
+        Target::Queue { queue } => queue.to_string(),
+        Target::Number { number } => number.shown.to_string(),
+    };
+    if consult {
+        (
+            format!("{by} 向 {to} 咨询，客户保持等待"),
+            format!("{by} consults {to}; the caller is on hold"),
+        )
+    } else {
+        (
+            format!("{by} 把通话转给 {to}"),
+            format!("{by} gives the call to {to}"),
+        )
     }
 }
 

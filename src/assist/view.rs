@@ -24,6 +24,12 @@ pub struct CallView {
     pub queue: Option<QueueId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u32>,
+    /// Everybody beside the caller who has a seat in the call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<ViewParty>,
+    /// Somebody is being fetched or consulted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<ViewTransfer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<ViewEnd>,
     /// To the end of speech, or to the last event while the call runs.
@@ -86,6 +92,23 @@ pub enum Speaker {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ViewCustomer {
     pub id: CustomerId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ViewParty {
+    pub leg: LegId,
+    #[serde(flatten)]
+    pub party: Party,
+    pub seat: Seat,
+    pub muted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ViewTransfer {
+    pub by: AgentId,
+    #[serde(flatten)]
+    pub target: Target,
+    pub consult: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

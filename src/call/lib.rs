@@ -23,6 +23,9 @@
 //! 5. The history holds what was played, not what was meant to be played.
 //! 6. `0` and "agent" lead to a person from every place where the caller is with the assistant.
 //! 7. No order of inputs makes it panic.
+//! 8. Nobody is left on a line alone for good: who stays after each hang-up is a table in
+//!    `conversation/people.rs`. The caller never hears a whisper or a consultation, and neither gets
+//!    into the transcript.
 //!
 //! **Not here.** Files, sockets, tasks, models, masking, the queue's order. Personal numbers: the
 //! machine sees [`SlotValue`](sidetone_types::SlotValue)s, whose full value is in the server's safe.
@@ -32,6 +35,7 @@ mod barge;
 mod conversation;
 mod endpoint;
 pub mod flow;
+mod mix;
 mod policy;
 mod request;
 mod rules;
@@ -42,5 +46,6 @@ pub use conversation::Call;
 pub use conversation::keys::HIDDEN_KEY;
 pub use endpoint::{Ear, EarSignal, thought};
 pub use flow::FlowBook;
+pub use mix::{Mix, Seated};
 pub use policy::{CallPolicy, PausePolicy, PauseRow, Thought};
 pub use request::{Enqueue, Expect, Output, Request};

@@ -125,6 +125,12 @@ pub struct CallPolicy {
     pub announce_every_ms: u32,
     /// Time a person has for wrap-up before the call is closed for them.
     pub wrap_up_ms_max: u32,
+    /// How long an agent whose line is gone keeps the call: the time of a page's reload.
+    pub agent_away_ms_max: u32,
+    /// Patience with an agent or a number that a call is given to.
+    pub transfer_ms_max: u32,
+    /// Patience of an agent who asked a queue for somebody to consult.
+    pub consult_ms_max: u32,
     /// A prompt that has not begun by then is given up.
     pub prompt_start_ms_max: u32,
     /// Offset of the company's clock from UTC, for "tomorrow".
@@ -151,6 +157,9 @@ impl Default for CallPolicy {
             final_ms_max: 4000,
             announce_every_ms: 30_000,
             wrap_up_ms_max: 180_000,
+            agent_away_ms_max: 20_000,
+            transfer_ms_max: 40_000,
+            consult_ms_max: 120_000,
             prompt_start_ms_max: 8000,
             utc_offset_min: 480,
             queue: "service".into(),

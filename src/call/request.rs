@@ -1,5 +1,6 @@
 //! What the machine asks of the outside.
 
+use crate::mix::Mix;
 use serde::{Deserialize, Serialize};
 use sidetone_types::*;
 use std::collections::BTreeMap;
@@ -92,10 +93,13 @@ pub struct Enqueue {
     /// What the caller wants, as far as it was understood.
     pub intent: Option<IntentId>,
     /// Why a person is needed: `asked`, `flow`, `no_input`, `no_match`, `slot`, `failed`, `degraded`,
-    /// `agent_lost`.
+    /// `agent_lost`, `transfer`, `consult`, `transfer_failed`.
     pub reason: String,
-    /// The caller had an agent and lost the line to them: ahead of everybody.
+    /// The caller has waited before: ahead of everybody.
     pub again: bool,
+    /// Only this agent, now or not at all.
+    #[serde(default)]
+    pub agent: Option<AgentId>,
 }
 
 /// Something the machine needs done. A request with a `request` number is answered by an input with
@@ -171,20 +175,20 @@ pub enum Request {
     Enqueue(Enqueue),
     /// The call no longer waits. Offers end with it.
     LeaveQueue,
-    /// Both legs hear each other.
-    Bridge {
-        a: LegId,
-        b: LegId,
+    /// Call a number outside. Answered by `Dialled`, more than once: `Ringing` may come first.
+    Dial {
+        request: RequestId,
+        number: SlotValue,
     },
-    Unbridge,
-    /// Caller and agent no longer hear each other; the caller hears music.
-    Hold {
-        on: bool,
+    /// The call out is not wanted any more. No `Dialled` must follow; one on its way is dropped.
+    CancelDial {
+        request: RequestId,
     },
-    /// What `leg` says is not heard by the other side.
-    Mute {
-        leg: LegId,
-        on: bool,
+    /// From now on everybody hears this.
+    Mix(Mix),
+    /// The agent is free of this call at once, without wrap-up: they never talked to the caller.
+    Release {
+        agent: AgentId,
     },
     /// Send a DTMF digit to `leg`.
     SendKey {

@@ -4,7 +4,8 @@ use crate::frames::{FrameReceiver, FrameSender};
 use sidetone_types::Wire;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// How many signals wait for a slow reader. Quality reports leave the last places to the others.
@@ -147,6 +148,8 @@ impl fmt::Display for CloseReason {
 pub struct LegControl {
     close: Arc<watch::Sender<bool>>,
     keys: mpsc::Sender<char>,
+    clear: Arc<watch::Sender<u32>>,
+    unheard_ms: Arc<AtomicU32>,
     orders: mpsc::Sender<LegCommand>,
     serial: u64,
 }
@@ -155,6 +158,10 @@ pub struct LegControl {
 pub(crate) struct Commands {
     pub close: watch::Receiver<bool>,
     pub keys: mpsc::Receiver<char>,
+    /// Changes when the far end's buffer is to be emptied.
+    pub clear: watch::Receiver<u32>,
+    /// Where a leg whose far end keeps a buffer tells how full it is.
+    pub unheard_ms: Arc<AtomicU32>,
 }
 
 impl LegControl {
@@ -171,15 +178,21 @@ impl LegControl {
         let (close, closed) = watch::channel(false);
         let (keys, pressed) = mpsc::channel(KEYS);
         let (orders, ordered) = mpsc::channel(ORDERS);
+        let (clear, cleared) = watch::channel(0);
+        let unheard_ms = Arc::new(AtomicU32::new(0));
         let control = Self {
             close: Arc::new(close),
             keys,
+            clear: Arc::new(clear),
+            unheard_ms: unheard_ms.clone(),
             orders,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
         };
         let commands = Commands {
             close: closed,
             keys: pressed,
+            clear: cleared,
+            unheard_ms,
         };
         (control, commands, ordered)
     }
@@ -187,6 +200,21 @@ impl LegControl {
     /// The leg's number in this process.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// How much of the sound that was pushed the far end has not played yet, network included: what
+    /// was heard of a prompt is what was pushed of it less this. Zero on wires whose far end plays
+    /// at once (WebRTC, SIP).
+    pub fn unheard(&self) -> Duration {
+        Duration::from_millis(self.unheard_ms.load(Ordering::Relaxed).into())
+    }
+
+    /// Throws away what was pushed and is not yet heard, as a barge-in needs it, and returns how
+    /// much that is. The far end hears on with what is pushed from now on.
+    pub fn clear(&self) -> Duration {
+        self.clear
+            .send_modify(|count| *count = count.wrapping_add(1));
+        Duration::from_millis(self.unheard_ms.swap(0, Ordering::Relaxed).into())
     }
 
     /// Ends the leg. [`LegSignal::Closed`] follows when its sockets are gone.

@@ -3,8 +3,9 @@
 //! **Place in the flow.** A wire on one side, a [`LegHandle`] on the other: 16 kHz frames in, frames
 //! out, and a few signals (connected, key, quality, closed). Nothing above learns which wire it is.
 //! The wires: WebRTC ([`webrtc_edge`]), which is the browser's page and, as the other end of the same
-//! wire, the command-line caller and the load bench; and plain or encrypted RTP ([`rtp`]), whose
-//! signalling is SIP.
+//! wire, the command-line caller and the load bench; plain or encrypted RTP ([`rtp`]), whose
+//! signalling is SIP ([`sip`]); and the streams of telephone systems ([`dialects`]): AudioSocket,
+//! Asterisk's WebSocket channel, Twilio's Media Streams.
 //!
 //! **Invariants.** One task owns one leg. Every channel is bounded: sound that is not taken in time
 //! is dropped oldest first, counted, and shows as a gap to whoever reads on ([`frames`]); a signal is
@@ -17,6 +18,7 @@
 //! (`call`).
 #![forbid(unsafe_code)]
 
+pub mod dialects;
 pub mod frames;
 mod leg;
 mod outgoing;
@@ -61,4 +63,6 @@ pub enum EdgeError {
     Refused { code: u16, phrase: String },
     #[error(transparent)]
     Codec(#[from] sidetone_media::CodecError),
+    #[error(transparent)]
+    Dialect(#[from] dialects::DialectError),
 }

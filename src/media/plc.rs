@@ -75,8 +75,8 @@ impl Concealer {
         if self.gap == 0 {
             self.begin();
         }
-        for n in 0..out.len() {
-            out[n] = self.continued(self.gap + n) as i16;
+        for (n, sample) in out.iter_mut().enumerate() {
+            *sample = self.continued(self.gap + n) as i16;
         }
         self.gap += out.len();
         self.remember(out);

@@ -2,7 +2,7 @@
 
 use crate::call::{CallMessage, Calls};
 use crate::clock::Clock;
-use crate::live::{Audience, Hub, LiveMessage, RingingFrom};
+use crate::live::{Audience, Hub, LiveMessage, RingingFrom, RingingTransfer};
 use sidetone_acd::{
     Acd, AcdInput, AcdOutput, AcdPolicy, AcdTime, AgentOnBoard, AgentState, Arrival, Ignored,
     QueueOnBoard,
@@ -30,6 +30,15 @@ pub enum DispatchMessage {
         leg: Box<LegHandle>,
         done: oneshot::Sender<bool>,
     },
+    /// A supervisor wants to step onto a call; `done` hears whether they may: not while they ring,
+    /// talk or wrap up, and on one call at a time.
+    Supervise {
+        agent: AgentId,
+        call: CallId,
+        mode: SuperviseMode,
+        leg: Box<LegHandle>,
+        done: oneshot::Sender<bool>,
+    },
     /// A page of the agent opened or closed.
     Page {
         agent: AgentId,
@@ -46,9 +55,17 @@ pub enum DispatchMessage {
 pub struct Board {
     pub agents: Vec<AgentOnBoard>,
     pub queues: Vec<QueueOnBoard>,
+    /// Supervisors on a call who are not among the agents of the router.
+    pub beyond: BTreeMap<AgentId, CallId>,
 }
 
 impl Board {
+    /// The call that somebody rings for, talks on, listens to or wraps up.
+    pub fn call_of(&self, agent: &AgentId) -> Option<CallId> {
+        let known = self.agent(agent).and_then(|now| now.call.clone());
+        known.or_else(|| self.beyond.get(agent).cloned())
+    }
+
     pub fn agent(&self, agent: &AgentId) -> Option<&AgentOnBoard> {
         self.agents.iter().find(|now| now.agent == *agent)
     }
@@ -74,6 +91,10 @@ impl Dispatch {
             publish,
             pages: BTreeMap::new(),
             legs: BTreeMap::new(),
+            ringing: BTreeMap::new(),
+            beyond: BTreeMap::new(),
+            supervisions: 0,
+            later: Vec::new(),
             waiting: BTreeMap::new(),
             wrapping: BTreeMap::new(),
             deadline: None,
@@ -112,6 +133,14 @@ impl Dispatch {
     }
 }
 
+/// A leg on its way to a call.
+struct Joining {
+    leg: Box<LegHandle>,
+    /// How a supervisor joins; `None` for an agent who answers.
+    mode: Option<SuperviseMode>,
+    done: oneshot::Sender<bool>,
+}
+
 struct Router {
     acd: Acd,
     clock: Clock,
@@ -120,8 +149,16 @@ struct Router {
     publish: watch::Sender<Arc<Board>>,
     /// Open pages of each agent.
     pages: BTreeMap<AgentId, u32>,
-    /// Legs of acceptances that are being decided.
-    legs: BTreeMap<(AgentId, CallId), (Box<LegHandle>, oneshot::Sender<bool>)>,
+    /// Legs whose place is being decided, by agent and ticket.
+    legs: BTreeMap<(AgentId, CallId), Joining>,
+    /// The ticket that rings at each agent.
+    ringing: BTreeMap<AgentId, CallId>,
+    /// Supervisors on a call whom the router does not know.
+    beyond: BTreeMap<AgentId, CallId>,
+    /// For the tickets of supervisors.
+    supervisions: u32,
+    /// Inputs that follow from an output.
+    later: Vec<AcdInput>,
     /// Calls in wrap-up.
     wrapping: BTreeMap<AgentId, CallId>,
     /// Since when each call waits, and where.
@@ -149,9 +186,14 @@ impl Router {
 
     fn publish(&self) {
         let now = self.clock.acd();
+        let mut agents = self.acd.agents_on_board();
+        for agent in &mut agents {
+            agent.call = agent.call.as_ref().map(call_of);
+        }
         let board = Board {
-            agents: self.acd.agents_on_board(),
+            agents,
             queues: self.acd.queues_on_board(now),
+            beyond: self.beyond.clone(),
         };
         self.publish.send_replace(Arc::new(board));
     }
@@ -159,6 +201,7 @@ impl Router {
     async fn take(&mut self, message: DispatchMessage) {
         match message {
             DispatchMessage::Input(input) => {
+                let input = self.with_ticket(input);
                 self.note(&input);
                 self.feed(input).await;
             }
@@ -168,12 +211,33 @@ impl Router {
                 leg,
                 done,
             } => {
-                let key = (agent.clone(), call.clone());
-                self.legs.insert(key.clone(), (leg, done));
-                self.feed(AcdInput::Accept { agent, call }).await;
-                if let Some((_leg, done)) = self.legs.remove(&key) {
-                    let _ = done.send(false);
+                let mode = None;
+                let joining = Joining { leg, mode, done };
+                match self.ringing.get(&agent).cloned() {
+                    Some(ticket) if call_of(&ticket) == call => {
+                        self.seat(agent.clone(), ticket.clone(), joining);
+                        let accept = AcdInput::Accept {
+                            agent: agent.clone(),
+                            call: ticket.clone(),
+                        };
+                        self.feed(accept).await;
+                        self.unseat(agent, ticket);
+                    }
+                    _ => {
+                        let _ = joining.done.send(false);
+                    }
                 }
+            }
+            DispatchMessage::Supervise {
+                agent,
+                call,
+                mode,
+                leg,
+                done,
+            } => {
+                let mode = Some(mode);
+                self.supervise(agent, call, Joining { leg, mode, done })
+                    .await;
             }
             DispatchMessage::Page { agent, open } => {
                 let pages = self.pages.entry(agent.clone()).or_default();
@@ -194,6 +258,52 @@ impl Router {
         }
     }
 
+    fn seat(&mut self, agent: AgentId, ticket: CallId, joining: Joining) {
+        self.legs.insert((agent, ticket), joining);
+    }
+
+    /// What the router did not take up is refused.
+    fn unseat(&mut self, agent: AgentId, ticket: CallId) {
+        if let Some(joining) = self.legs.remove(&(agent, ticket)) {
+            let _ = joining.done.send(false);
+        }
+    }
+
+    async fn supervise(&mut self, agent: AgentId, call: CallId, joining: Joining) {
+        self.supervisions = self.supervisions.wrapping_add(1);
+        let ticket = CallId(format!("{call}{TICKET_MARK}s{}", self.supervisions));
+        self.seat(agent.clone(), ticket.clone(), joining);
+        if self.publish.borrow().agent(&agent).is_some() {
+            let seize = AcdInput::Seize {
+                agent: agent.clone(),
+                call: ticket.clone(),
+            };
+            self.feed(seize).await;
+        } else if !self.beyond.contains_key(&agent) {
+            self.beyond.insert(agent.clone(), call);
+            self.assign(agent.clone(), ticket.clone()).await;
+        }
+        self.unseat(agent, ticket);
+    }
+
+    /// Pages speak of calls, the router of tickets. Who is beyond the router's books is taken out
+    /// of ours.
+    fn with_ticket(&mut self, input: AcdInput) -> AcdInput {
+        match input {
+            AcdInput::Decline { agent, call } => {
+                let ringing = self.ringing.get(&agent);
+                let ticket = ringing.filter(|ticket| call_of(ticket) == call).cloned();
+                let call = ticket.unwrap_or(call);
+                AcdInput::Decline { agent, call }
+            }
+            AcdInput::WrapUpDone { agent } => {
+                self.beyond.remove(&agent);
+                AcdInput::WrapUpDone { agent }
+            }
+            other => other,
+        }
+    }
+
     fn note(&mut self, input: &AcdInput) {
         match input {
             AcdInput::CallArrived(arrival) => {
@@ -208,10 +318,14 @@ impl Router {
     }
 
     async fn feed(&mut self, input: AcdInput) {
-        self.acd.handle(self.clock.acd(), input);
-        self.deadline = None;
-        while let Some(output) = self.acd.poll() {
-            self.carry_out(output).await;
+        let mut next = Some(input);
+        while let Some(input) = next {
+            self.acd.handle(self.clock.acd(), input);
+            self.deadline = None;
+            while let Some(output) = self.acd.poll() {
+                self.carry_out(output).await;
+            }
+            next = self.later.pop();
         }
     }
 
@@ -222,6 +336,7 @@ impl Router {
                 call,
                 expires,
             } => {
+                self.ringing.insert(agent.clone(), call.clone());
                 self.ring(&agent, &call, expires);
                 self.tell(&call, CallInput::Offered { agent }).await;
             }
@@ -230,8 +345,9 @@ impl Router {
                 call,
                 outcome,
             } => {
+                self.ringing.remove(&agent);
                 let ended = LiveMessage::RingEnded {
-                    call: call.clone(),
+                    call: call_of(&call),
                     outcome,
                 };
                 self.hub.post(Audience::Agent(agent.clone()), ended);
@@ -264,7 +380,7 @@ impl Router {
                     agent: agent.clone(),
                     state: state_word(state).to_owned(),
                     since_ms,
-                    call,
+                    call: call.as_ref().map(call_of),
                 };
                 self.hub.post(Audience::Agent(agent), message.clone());
                 self.hub.post(Audience::Supervisors, message);
@@ -278,53 +394,92 @@ impl Router {
         }
     }
 
-    async fn assign(&mut self, agent: AgentId, call: CallId) {
-        self.waiting.remove(&call);
-        let Some((leg, done)) = self.legs.remove(&(agent.clone(), call.clone())) else {
+    async fn assign(&mut self, agent: AgentId, ticket: CallId) {
+        self.waiting.remove(&ticket);
+        let Some(joining) = self.legs.remove(&(agent.clone(), ticket.clone())) else {
             return;
         };
+        let call = call_of(&ticket);
         let Some(handle) = self.calls.get(&call) else {
-            let _ = done.send(false);
+            self.free(agent, ticket);
+            let _ = joining.done.send(false);
             return;
         };
         self.hub.follow(agent.clone(), call);
-        let joined = handle.send(CallMessage::AgentLeg { agent, leg }).await;
-        let _ = done.send(joined);
+        let leg = joining.leg;
+        let message = match joining.mode {
+            None => CallMessage::AgentLeg {
+                agent: agent.clone(),
+                ticket: ticket.clone(),
+                leg,
+            },
+            Some(mode) => CallMessage::SupervisorLeg {
+                agent: agent.clone(),
+                ticket: ticket.clone(),
+                mode,
+                leg,
+            },
+        };
+        let joined = handle.send(message).await;
+        if !joined {
+            self.free(agent, ticket);
+        }
+        let _ = joining.done.send(joined);
+    }
+
+    /// The call was over before they came.
+    fn free(&mut self, agent: AgentId, ticket: CallId) {
+        self.beyond.remove(&agent);
+        // Taken from the back.
+        self.later.push(AcdInput::WrapUpDone {
+            agent: agent.clone(),
+        });
+        self.later.push(AcdInput::CallFinished {
+            agent,
+            call: ticket,
+        });
     }
 
     /// The router ends a wrap-up that takes too long; the call hears of it as if the agent had
     /// clicked, or its journal would stay open.
     async fn end_wrap_up(&mut self, agent: &AgentId, state: AgentState, call: Option<&CallId>) {
         if let (AgentState::WrapUp, Some(call)) = (state, call) {
-            self.wrapping.insert(agent.clone(), call.clone());
+            self.wrapping.insert(agent.clone(), call_of(call));
         } else if let Some(call) = self.wrapping.remove(agent) {
             let action = AgentAction::WrapUp {
                 disposition: "timed_out".to_owned(),
             };
-            self.tell(
-                &call,
-                CallInput::Click {
-                    by: agent.clone(),
-                    action,
-                },
-            )
-            .await;
+            let click = CallInput::Click {
+                by: agent.clone(),
+                action,
+            };
+            if let Some(handle) = self.calls.get(&call) {
+                handle.send(CallMessage::Input(click)).await;
+            }
         }
     }
 
-    async fn tell(&self, call: &CallId, input: CallInput) {
-        if let Some(handle) = self.calls.get(call) {
-            handle.send(CallMessage::Input(input)).await;
+    async fn tell(&self, ticket: &CallId, input: CallInput) {
+        if let Some(handle) = self.calls.get(&call_of(ticket)) {
+            let ticket = ticket.clone();
+            handle.send(CallMessage::Routed { ticket, input }).await;
         }
     }
 
-    fn ring(&self, agent: &AgentId, call: &CallId, expires: AcdTime) {
+    fn ring(&self, agent: &AgentId, ticket: &CallId, expires: AcdTime) {
+        let call = &call_of(ticket);
         let Some(handle) = self.calls.get(call) else {
             return;
         };
         let view = CallView::from_events(&handle.events());
-        let waiting = self.waiting.get(call);
+        let waiting = self.waiting.get(ticket);
         let waited_s = waiting.map_or(0, |(_, since)| self.clock.acd().since(*since).as_secs());
+        let queue = waiting.map(|(queue, _)| queue.clone());
+        let board = self.publish.borrow();
+        let named = board
+            .queues
+            .iter()
+            .find(|one| Some(&one.queue) == queue.as_ref());
         let message = LiveMessage::Ringing {
             call: call.clone(),
             from: RingingFrom {
@@ -332,14 +487,19 @@ impl Router {
                 tier: handle.caller.tier.clone(),
                 number: handle.caller.number.clone(),
             },
-            queue: waiting
-                .map(|(queue, _)| queue.to_string())
-                .unwrap_or_default(),
+            queue: queue.map(|queue| queue.to_string()).unwrap_or_default(),
+            queue_zh: named.map_or_else(String::new, |one| one.name_zh.clone()),
+            queue_en: named.map_or_else(String::new, |one| one.name_en.clone()),
+            transfer: view.transfer.as_ref().map(|transfer| RingingTransfer {
+                by: transfer.by.clone(),
+                consult: transfer.consult,
+            }),
             lang: view.lang,
             intent: view.intents.first().map(|found| found.intent.to_string()),
             waited_s,
             expires_ms: self.clock.wall_of(expires),
         };
+        drop(board);
         self.hub.post(Audience::Agent(agent.clone()), message);
         // The agent's page shows what the assistant understood before the first hello.
         self.hub.follow(agent.clone(), call.clone());
@@ -358,6 +518,23 @@ pub fn state_word(state: AgentState) -> &'static str {
     }
 }
 
+/// Parts a call's id from the number of its request for somebody.
+const TICKET_MARK: char = '~';
+
+/// The router's name for a call's request for somebody; the first is the call's own.
+pub fn ticket(call: &CallId, count: u32) -> CallId {
+    match count {
+        0 => call.clone(),
+        _ => CallId(format!("{call}{TICKET_MARK}{count}")),
+    }
+}
+
+/// The call behind a ticket.
+pub fn call_of(ticket: &CallId) -> CallId {
+    let call = ticket.as_str().split(TICKET_MARK).next();
+    CallId::new(call.unwrap_or_default())
+}
+
 /// An arrival at the router for a call that wants a person.
 pub fn arrival(
     call: CallId,
@@ -369,6 +546,7 @@ pub fn arrival(
     arrival.tier = (!wanted.tier.is_empty()).then_some(wanted.tier);
     arrival.skills = wanted.skills;
     arrival.intent = wanted.intent;
+    arrival.agent = wanted.agent;
     arrival.mood = mood;
     if wanted.again {
         // Cut off while talking: nobody should wait twice for the same matter.

@@ -9,6 +9,7 @@ use crate::connectors::{Connectors, DemoConnector};
 use crate::content::ContentHouse;
 use crate::dispatch::Dispatch;
 use crate::knowledge::Knowledge;
+use crate::line_out::LineOut;
 use crate::live::Hub;
 use crate::models::Models;
 use crate::rows;
@@ -22,8 +23,8 @@ use sidetone_records::journal::JournalWriter;
 use sidetone_records::store::Store;
 use sidetone_records::vault::Vault;
 use sidetone_types::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The running engine.
 pub struct House {
@@ -45,6 +46,8 @@ pub struct House {
     pub metrics: PrometheusHandle,
     pub draining: AtomicBool,
     pub tickets: AtomicU32,
+    /// Set once, by whoever owns a trunk.
+    pub lines_out: OnceLock<Arc<dyn LineOut>>,
 }
 
 impl House {
@@ -55,6 +58,11 @@ impl House {
 
     pub fn full(&self) -> bool {
         self.draining() || self.calls.count() >= self.config.media.calls_max
+    }
+
+    /// The way to numbers outside, where there is one.
+    pub fn line_out(&self) -> Option<Arc<dyn LineOut>> {
+        self.lines_out.get().cloned()
     }
 
     /// Answers a browser's offer.

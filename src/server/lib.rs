@@ -23,6 +23,7 @@ mod content;
 mod dispatch;
 mod house;
 mod knowledge;
+pub mod line_out;
 mod live;
 mod models;
 mod people;

@@ -23,6 +23,11 @@ pub enum LiveMessage {
         call: CallId,
         from: RingingFrom,
         queue: String,
+        queue_zh: String,
+        queue_en: String,
+        /// A colleague gives the call away, or wants to ask something.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        transfer: Option<RingingTransfer>,
         lang: Lang,
         intent: Option<String>,
         waited_s: u64,
@@ -51,6 +56,12 @@ pub struct RingingFrom {
     pub name: String,
     pub tier: String,
     pub number: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RingingTransfer {
+    pub by: AgentId,
+    pub consult: bool,
 }
 
 /// Who a message is for.

@@ -23,8 +23,8 @@ use sidetone_records::store::Store;
 use sidetone_records::vault::{Keys, Vault};
 use sidetone_types::*;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -92,6 +92,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<House>> {
         metrics,
         draining: AtomicBool::new(false),
         tickets: AtomicU32::new(0),
+        lines_out: OnceLock::new(),
         config,
     });
     close_lost_calls(&house).await?;

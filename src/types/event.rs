@@ -20,8 +20,73 @@ pub struct CallEvent {
 pub enum Party {
     Caller,
     Assistant,
-    Agent { agent: AgentId },
-    Supervisor { agent: AgentId },
+    Agent {
+        agent: AgentId,
+    },
+    Supervisor {
+        agent: AgentId,
+    },
+    /// Somebody outside the house whom an agent called.
+    Outside {
+        number: Masked,
+    },
+}
+
+/// Where somebody beside the caller stands in a call. Who hears whom follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seat {
+    /// Talks with the caller.
+    Main,
+    /// Talks with the agent while the caller is on hold.
+    Consult,
+    /// The line is gone; the seat is kept for a while.
+    Away,
+    /// Hears everybody, heard by nobody.
+    Monitor,
+    /// Hears everybody, heard by the agents only.
+    Whisper,
+    /// Hears everybody, heard by everybody.
+    Barge,
+}
+
+/// How a supervisor is on a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuperviseMode {
+    Monitor,
+    Whisper,
+    Barge,
+}
+
+/// Who a call is given to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum Target {
+    Agent {
+        agent: AgentId,
+    },
+    Queue {
+        queue: QueueId,
+    },
+    /// A number outside; the full one is in the call's safe.
+    Number {
+        number: SlotValue,
+    },
+}
+
+/// What became of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferOutcome {
+    /// The caller is with the one they were given to.
+    Completed,
+    /// All three talk together.
+    Conference,
+    /// Taken back, or the call ended first.
+    Cancelled,
+    /// Nobody took it.
+    Failed,
 }
 
 /// The wire a leg came over.
@@ -314,6 +379,38 @@ pub enum EventKind {
     Answered {
         agent: AgentId,
         leg: LegId,
+    },
+    /// Somebody beside the caller took a seat in the call, or changed it. `LegLeft` ends it.
+    Seated {
+        leg: LegId,
+        party: Party,
+        seat: Seat,
+    },
+    TransferStarted {
+        by: AgentId,
+        to: Target,
+        consult: bool,
+    },
+    /// `reason` says why it failed or was cancelled; empty otherwise.
+    TransferEnded {
+        by: AgentId,
+        outcome: TransferOutcome,
+        reason: String,
+    },
+    /// An agent's line is gone in mid-call; the seat is kept for `grace_ms`.
+    AgentAway {
+        agent: AgentId,
+        grace_ms: u32,
+    },
+    /// They are back, on `leg`.
+    AgentBack {
+        agent: AgentId,
+        leg: LegId,
+    },
+    /// A supervisor has taken the call from its agent, the assistant or the queue.
+    TakenOver {
+        by: AgentId,
+        from: Option<AgentId>,
     },
     HoldStarted {
         by: LegId,

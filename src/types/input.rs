@@ -84,6 +84,22 @@ pub enum CallInput {
         agent: AgentId,
         leg: LegId,
     },
+    /// An agent who is on this call is back with a new leg: after a reload, or from another device.
+    Returned {
+        agent: AgentId,
+        leg: LegId,
+    },
+    /// A supervisor's leg wants to be on the call.
+    Supervises {
+        agent: AgentId,
+        leg: LegId,
+        mode: SuperviseMode,
+    },
+    /// The answer to a call out.
+    Dialled {
+        request: RequestId,
+        outcome: DialOutcome,
+    },
     /// No agent will come (queue closed, overflowed, nobody logged in).
     QueueRefused {
         reason: String,
@@ -180,6 +196,21 @@ pub enum ConnectorAnswer {
     Failed { reason: String },
 }
 
+/// What became of a call out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum DialOutcome {
+    Ringing,
+    /// The far end answered; `leg` is theirs.
+    Answered {
+        leg: LegId,
+    },
+    /// `no_line_out`, `busy`, `no_answer`, `not_allowed`, `failed`, …
+    Refused {
+        reason: String,
+    },
+}
+
 /// What an agent or a supervisor does on the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "click", rename_all = "snake_case")]
@@ -194,6 +225,27 @@ pub enum AgentAction {
         key: char,
     },
     HangUp,
+    /// Gives the caller to somebody else: at once, or after a talk with them (`consult`).
+    Transfer {
+        to: Target,
+        consult: bool,
+    },
+    /// The one who was consulted takes the caller.
+    Complete,
+    /// The consultation is over, or not wanted any more: back to the caller.
+    Cancel,
+    /// Caller, agent and the one who was consulted talk together.
+    Conference,
+    /// Takes one party out of the call.
+    Drop {
+        leg: LegId,
+    },
+    /// A supervisor who is on the call changes how.
+    Supervise {
+        mode: SuperviseMode,
+    },
+    /// A supervisor who is on the call takes it from its agent.
+    TakeOver,
     Card {
         card: CardId,
         action: CardAction,

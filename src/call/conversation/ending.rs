@@ -14,40 +14,38 @@ impl Call {
         if matches!(self.phase, Phase::Ended | Phase::WrapUp) {
             return;
         }
-        self.legs.insert(leg);
+        self.legs.insert(leg, wire);
         if matches!(party, Party::Agent { .. }) {
             self.listen_to(leg);
         }
         self.emit(EventKind::LegJoined { leg, party, wire });
     }
 
-    /// A leg is gone. A reason that names no failure is a hang-up.
+    /// A leg is gone. A reason that names no failure is a hang-up; a browser that closes its
+    /// connection is a page that went away, because on a page to hang up is a click.
     pub(super) fn on_leg_left(&mut self, leg: LegId, reason: String) {
-        let known = self.legs.remove(&leg);
-        let is_agent = self
-            .hand
-            .agent
-            .as_ref()
-            .is_some_and(|(_, have)| *have == leg);
-        if !known && leg != LegId::CALLER && !is_agent {
+        let wire = self.legs.remove(&leg);
+        if wire.is_none() && leg != LegId::CALLER {
             return;
         }
         let failed = is_failure(&reason);
+        let page_closed = wire == Some(Wire::WebRtc) && reason == "far_end";
         self.cut_ear(leg);
         self.emit(EventKind::LegLeft { leg, reason });
+        if !matches!(
+            self.phase,
+            Phase::Assistant | Phase::Waiting | Phase::Talking
+        ) {
+            return;
+        }
         match self.phase {
-            Phase::Assistant if leg == LegId::CALLER => {
-                self.end_call(caller_gone(failed));
-            }
-            Phase::Waiting if leg == LegId::CALLER => self.end_call(EndReason::Abandoned),
-            Phase::Talking if leg == LegId::CALLER => self.end_call(caller_gone(failed)),
-            Phase::Talking if is_agent && failed => self.agent_lost(),
-            Phase::Talking if is_agent => self.end_call(EndReason::AgentHungUp),
-            _ => {}
+            _ if leg != LegId::CALLER => self.person_left(leg, failed || page_closed),
+            Phase::Waiting => self.end_call(EndReason::Abandoned),
+            _ => self.end_call(caller_gone(failed)),
         }
     }
 
-    fn cut_ear(&mut self, leg: LegId) {
+    pub(super) fn cut_ear(&mut self, leg: LegId) {
         let now = self.now;
         let Some(hearing) = self.hearings.get_mut(&leg) else {
             return;
@@ -111,72 +109,78 @@ impl Call {
         for leg in legs {
             self.cut_ear(leg);
         }
-        if self.phase == Phase::Waiting {
-            self.request(Request::LeaveQueue);
-            if let Some(agent) = self.hand.offered.take() {
-                self.emit(EventKind::OfferEnded {
-                    agent,
-                    outcome: OfferOutcome::Revoked,
-                });
-            }
-        }
-        if self.phase == Phase::Talking {
-            self.request(Request::Unbridge);
+        if self.hand.transfer.is_some() {
+            self.end_transfer(TransferOutcome::Cancelled, "call_ended");
+        } else if self.phase == Phase::Waiting {
+            self.leave_queue();
         }
         self.emit(EventKind::CallEnded { reason });
-        let mut left: Vec<LegId> = self.legs.iter().copied().collect();
+        let mut left: Vec<LegId> = self.legs.keys().copied().collect();
         if !left.contains(&LegId::CALLER) && reason == EndReason::AssistantFinished {
             left.push(LegId::CALLER);
         }
         for leg in left {
             self.request(Request::HangUp { leg });
         }
-        self.begin_wrap_up();
+        self.everybody_goes();
     }
 
-    fn begin_wrap_up(&mut self) {
-        match self.hand.agent.clone() {
-            Some((agent, _)) if self.phase == Phase::Talking => {
-                self.phase = Phase::WrapUp;
-                self.wrap_up_until = Some(self.after(self.policy.wrap_up_ms_max));
-                self.emit(EventKind::WrapUpStarted { agent });
+    /// Agents wrap up, supervisors are free; the journal stays open until the last one is done.
+    fn everybody_goes(&mut self) {
+        for (_, person) in std::mem::take(&mut self.people) {
+            match (&person.party, person.agent().cloned()) {
+                (Party::Agent { .. }, Some(agent)) => self.begin_wrap_up(agent),
+                (_, Some(agent)) => self.request(Request::Release { agent }),
+                (_, None) => {}
             }
-            _ => {
-                self.phase = Phase::Ended;
-                self.finish_at = Some(self.now + ms(LATE_FACTS_MS));
-            }
+        }
+        self.hand.agent = None;
+        self.hand.held = false;
+        if self.wrapping.is_empty() {
+            self.phase = Phase::Ended;
+            self.finish_at = Some(self.now + ms(LATE_FACTS_MS));
+        } else {
+            self.phase = Phase::WrapUp;
         }
     }
 
+    pub(super) fn begin_wrap_up(&mut self, agent: AgentId) {
+        let until = self.after(self.policy.wrap_up_ms_max);
+        self.wrapping.insert(agent.clone(), until);
+        self.emit(EventKind::WrapUpStarted { agent });
+    }
+
     pub(super) fn wrap_up_done(&mut self, by: AgentId, disposition: String) {
-        let own = self
-            .hand
-            .agent
-            .as_ref()
-            .is_some_and(|(agent, _)| *agent == by);
-        if self.phase == Phase::WrapUp && own {
-            self.emit(EventKind::WrapUpEnded {
-                agent: by,
-                disposition,
-            });
+        if self.wrapping.remove(&by).is_none() {
+            return;
+        }
+        self.emit(EventKind::WrapUpEnded {
+            agent: by,
+            disposition,
+        });
+        if self.phase == Phase::WrapUp && self.wrapping.is_empty() {
             self.finish();
         }
     }
 
     fn finish(&mut self) {
         self.phase = Phase::Over;
-        self.wrap_up_until = None;
         self.finish_at = None;
         self.request(Request::Finish);
     }
 
     pub(super) fn ending_timers(&mut self) {
-        if self.wrap_up_until.is_some_and(|at| self.now >= at) {
-            let agent = self.hand.agent.clone();
-            if let Some((agent, _)) = agent {
-                self.wrap_up_done(agent, "not_given".into());
-            }
-        } else if self.finish_at.is_some_and(|at| self.now >= at) {
+        let now = self.now;
+        let late = |(_, until): &(&AgentId, &CallTime)| now >= **until;
+        while let Some(agent) = self
+            .wrapping
+            .iter()
+            .find(late)
+            .map(|(agent, _)| agent.clone())
+        {
+            self.wrap_up_done(agent, "not_given".into());
+        }
+        if self.finish_at.is_some_and(|at| self.now >= at) {
             self.finish();
         }
     }
@@ -184,12 +188,7 @@ impl Call {
     /// The engine goes down: what was said is kept, nobody wraps up.
     pub(super) fn on_shutdown(&mut self) {
         self.end_call(EndReason::Shutdown);
-        if let Some((agent, _)) = self
-            .hand
-            .agent
-            .clone()
-            .filter(|_| self.phase == Phase::WrapUp)
-        {
+        for agent in std::mem::take(&mut self.wrapping).into_keys() {
             self.emit(EventKind::WrapUpEnded {
                 agent,
                 disposition: "shutdown".into(),

@@ -47,7 +47,30 @@ impl Call {
         self.enqueue(queue, skills, reason, false);
     }
 
-    fn enqueue(&mut self, queue: String, skills: Vec<String>, reason: &str, again: bool) {
+    /// Takes the call, or the request for somebody, out of the router.
+    pub(super) fn leave_queue(&mut self) {
+        self.request(Request::LeaveQueue);
+        if let Some(agent) = self.hand.offered.take() {
+            self.emit(EventKind::OfferEnded {
+                agent,
+                outcome: OfferOutcome::Revoked,
+            });
+        }
+    }
+
+    /// Where the caller waited, for a second try.
+    pub(super) fn wanted_queue(&self) -> (String, Vec<String>, String) {
+        let wanted = self.hand.wanted.clone();
+        wanted.unwrap_or_else(|| (self.policy.queue.clone(), Vec::new(), String::new()))
+    }
+
+    pub(super) fn enqueue(
+        &mut self,
+        queue: String,
+        skills: Vec<String>,
+        reason: &str,
+        again: bool,
+    ) {
         let priority = match self.tier.as_str() {
             "vip" => 2,
             "gold" => 1,
@@ -67,6 +90,7 @@ impl Call {
             intent: self.intent.clone(),
             reason: reason.to_owned(),
             again,
+            agent: None,
         }));
     }
 
@@ -91,6 +115,14 @@ impl Call {
     }
 
     pub(super) fn on_queue_refused(&mut self, reason: &str) {
+        let waiting = self.waits_for_somebody();
+        if let Some(transfer) = &mut self.hand.transfer {
+            if waiting {
+                transfer.refused = true;
+                self.transfer_failed(reason);
+            }
+            return;
+        }
         if self.phase != Phase::Waiting {
             return;
         }
@@ -142,7 +174,7 @@ impl Call {
     }
 
     pub(super) fn on_offered(&mut self, agent: AgentId) {
-        if self.phase == Phase::Waiting && self.hand.offered.as_ref() != Some(&agent) {
+        if self.waits_for_somebody() && self.hand.offered.as_ref() != Some(&agent) {
             self.hand.offered = Some(agent.clone());
             self.emit(EventKind::Offered { agent });
         }
@@ -155,17 +187,16 @@ impl Call {
         }
     }
 
-    /// Somebody answers. An acceptance that comes when the caller no longer waits is hung up.
+    /// Somebody answers. An acceptance that comes when nobody is wanted any more is hung up.
     pub(super) fn on_accepted(&mut self, agent: AgentId, leg: LegId) {
-        if self.phase != Phase::Waiting || leg == LegId::CALLER {
-            if self
-                .hand
-                .agent
-                .as_ref()
-                .is_none_or(|(_, have)| *have != leg)
-                && leg != LegId::CALLER
-            {
-                self.request(Request::HangUp { leg });
+        if leg == LegId::CALLER || self.people.contains_key(&leg) {
+            return;
+        }
+        let on_it = self.leg_of(&agent).is_some();
+        if !self.waits_for_somebody() || on_it {
+            self.request(Request::HangUp { leg });
+            if !on_it {
+                self.request(Request::Release { agent });
             }
             return;
         }
@@ -180,20 +211,22 @@ impl Call {
                 outcome,
             });
         }
+        // Who has just wrapped up a talk with this caller has the caller again.
+        self.wrapping.remove(&agent);
+        if self.phase == Phase::Talking {
+            return self.consulted(Party::Agent { agent }, leg);
+        }
         self.hush();
         self.stop_music();
+        self.transfer_over(TransferOutcome::Completed, "");
         self.emit(EventKind::Answered {
             agent: agent.clone(),
             leg,
         });
-        self.legs.insert(leg);
-        self.hand.agent = Some((agent, leg));
+        self.hand.agent = Some((agent.clone(), leg));
+        self.hand.held = false;
         self.phase = Phase::Talking;
-        self.listen_to(leg);
-        self.request(Request::Bridge {
-            a: LegId::CALLER,
-            b: leg,
-        });
+        self.seat(leg, Party::Agent { agent }, Seat::Main);
     }
 
     pub(super) fn on_click(&mut self, by: AgentId, action: AgentAction) {
@@ -209,71 +242,106 @@ impl Call {
             }
             AgentAction::Ticket { ticket } => self.emit(EventKind::TicketCreated { ticket, by }),
             AgentAction::WrapUp { disposition } => self.wrap_up_done(by, disposition),
-            AgentAction::Hold { on } => self.hold(&by, on),
-            AgentAction::Mute { on } => {
-                if let Some(leg) = self.leg_of(&by) {
-                    self.emit(EventKind::Muted { leg, on });
-                    self.request(Request::Mute { leg, on });
-                }
-            }
-            AgentAction::Key { key } => {
-                let is_key = matches!(key, '0'..='9' | '*' | '#' | 'A'..='D');
-                if let Some(leg) = self.leg_of(&by).filter(|_| is_key) {
-                    self.emit(EventKind::KeyPressed {
-                        leg,
-                        key: Masked::authored(key),
-                    });
-                    self.request(Request::SendKey {
-                        leg: LegId::CALLER,
-                        key,
-                    });
-                }
-            }
-            AgentAction::HangUp => {
-                if self.leg_of(&by).is_some() {
-                    self.end_call(EndReason::AgentHungUp);
-                }
-            }
+            other => self.on_call_click(&by, other),
         }
     }
 
-    /// The leg of an agent who talks in this call.
-    fn leg_of(&self, agent: &AgentId) -> Option<LegId> {
-        let (have, leg) = self
-            .hand
-            .agent
-            .as_ref()
-            .filter(|_| self.phase == Phase::Talking)?;
-        (have == agent).then_some(*leg)
+    /// Clicks that change who hears whom.
+    fn on_call_click(&mut self, by: &AgentId, action: AgentAction) {
+        match action {
+            AgentAction::Hold { on } => self.hold(by, on),
+            AgentAction::Mute { on } => self.mute(by, on),
+            AgentAction::Key { key } => self.send_key(by, key),
+            AgentAction::HangUp => {
+                let running = matches!(
+                    self.phase,
+                    Phase::Assistant | Phase::Waiting | Phase::Talking
+                );
+                if let Some(leg) = self.leg_of(by).filter(|_| running) {
+                    self.person_hangs_up(leg);
+                }
+            }
+            AgentAction::Transfer { to, consult } => self.transfer(by, to, consult),
+            AgentAction::Complete => self.complete_transfer(by),
+            AgentAction::Cancel => self.cancel_transfer(by),
+            AgentAction::Conference => self.conference(by),
+            AgentAction::Drop { leg } => self.drop_party(by, leg),
+            AgentAction::Supervise { mode } => self.supervise(by, mode),
+            AgentAction::TakeOver => self.take_over(by),
+            AgentAction::Card { .. }
+            | AgentAction::Summary { .. }
+            | AgentAction::Ticket { .. }
+            | AgentAction::WrapUp { .. } => {}
+        }
+    }
+
+    fn mute(&mut self, by: &AgentId, on: bool) {
+        let Some(leg) = self.leg_of(by) else {
+            return;
+        };
+        if let Some(person) = self.people.get_mut(&leg) {
+            person.muted = on;
+            self.emit(EventKind::Muted { leg, on });
+        }
+    }
+
+    /// A key goes to the one who is consulted, or else to the caller.
+    fn send_key(&mut self, by: &AgentId, key: char) {
+        if !matches!(key, '0'..='9' | '*' | '#' | 'A'..='D') {
+            return;
+        }
+        let Some(leg) = self.talking_leg(by) else {
+            return;
+        };
+        let with = self.hand.transfer.as_ref().and_then(|t| t.with);
+        self.emit(EventKind::KeyPressed {
+            leg,
+            key: Masked::authored(key),
+        });
+        self.request(Request::SendKey {
+            leg: with.unwrap_or(LegId::CALLER),
+            key,
+        });
     }
 
     fn hold(&mut self, by: &AgentId, on: bool) {
-        let Some(leg) = self.leg_of(by).filter(|_| self.hand.held != on) else {
+        let Some(leg) = self.talking_leg(by) else {
             return;
         };
-        self.hand.held = on;
-        self.emit(if on {
-            EventKind::HoldStarted { by: leg }
+        // While somebody is consulted the caller stays on hold; to go back is `Cancel`.
+        if self.hand.transfer.is_some() {
+            return;
+        }
+        if on {
+            self.hold_by(leg);
         } else {
-            EventKind::HoldEnded { by: leg }
-        });
-        self.request(Request::Hold { on });
+            self.unhold(leg);
+        }
     }
 
-    /// The agent's line failed in mid-talk: the caller is told and goes ahead of everybody.
-    pub(super) fn agent_lost(&mut self) {
-        self.request(Request::Unbridge);
-        let (queue, skills, _) = self
-            .hand
-            .wanted
-            .clone()
-            .unwrap_or_else(|| (self.policy.queue.clone(), Vec::new(), String::new()));
-        let wanted = self.hand.wanted.clone();
+    pub(super) fn hold_by(&mut self, by: LegId) {
+        if !std::mem::replace(&mut self.hand.held, true) {
+            self.emit(EventKind::HoldStarted { by });
+        }
+    }
+
+    pub(super) fn unhold(&mut self, by: LegId) {
+        if std::mem::take(&mut self.hand.held) {
+            self.emit(EventKind::HoldEnded { by });
+        }
+    }
+
+    /// The agent's line is gone for good: the caller is told and goes ahead of everybody.
+    pub(super) fn agent_lost(&mut self, leg: LegId) {
+        self.unhold(leg);
+        self.part(leg);
+        let (queue, skills, _) = self.wanted_queue();
         self.hand = Handover {
-            wanted,
+            wanted: self.hand.wanted.take(),
             ..Handover::default()
         };
         self.phase = Phase::Waiting;
+        self.hush();
         self.say("agent-lost");
         self.enqueue(queue, skills, "agent_lost", true);
     }

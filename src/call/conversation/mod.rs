@@ -6,13 +6,17 @@ mod handover;
 mod hearing;
 pub(crate) mod keys;
 mod ladder;
+mod people;
 mod run;
 mod saying;
 mod state;
+mod supervise;
+mod transfer;
 mod turn;
 mod wishes;
 
 use crate::flow::FlowBook;
+use crate::mix::Mix;
 use crate::policy::{CallPolicy, ms};
 use crate::request::{Expect, Output, Request};
 use crate::speak::Facts;
@@ -20,7 +24,7 @@ pub(crate) use run::DEPTH_MAX;
 use serde_json::Value as Json;
 use sidetone_types::*;
 use state::*;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// One call from the first signal to the end of wrap-up.
@@ -42,8 +46,14 @@ pub struct Call {
     ending: Option<EndReason>,
     /// When the journal is closed after the end.
     finish_at: Option<CallTime>,
-    wrap_up_until: Option<CallTime>,
-    legs: BTreeSet<LegId>,
+    /// Agents who finish their work, and until when at the latest.
+    wrapping: BTreeMap<AgentId, CallTime>,
+    legs: BTreeMap<LegId, Wire>,
+    /// Everybody beside the caller who has a seat in the call.
+    people: BTreeMap<LegId, Person>,
+    mix: Mix,
+    /// The last voice activity of each leg, for those who get the word in mid-sentence.
+    levels: BTreeMap<LegId, u8>,
     hearings: BTreeMap<LegId, Hearing>,
     /// Whether there is a recognizer.
     speech: bool,
@@ -102,8 +112,11 @@ impl Call {
             phase: Phase::Before,
             ending: None,
             finish_at: None,
-            wrap_up_until: None,
-            legs: BTreeSet::new(),
+            wrapping: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            people: BTreeMap::new(),
+            mix: Mix::of(&[], false),
+            levels: BTreeMap::new(),
             hearings: BTreeMap::new(),
             speech: true,
             open: true,
@@ -215,7 +228,14 @@ impl Call {
     fn dispatch(&mut self, input: CallInput) {
         match input {
             CallInput::Start(_) | CallInput::Deadline => {}
-            CallInput::Voice { leg, level } => self.on_voice(leg, level),
+            CallInput::Voice { leg, level } => {
+                if self.hearings.contains_key(&leg) {
+                    self.levels.insert(leg, level);
+                }
+                if self.is_heard(leg) {
+                    self.on_voice(leg, level);
+                }
+            }
             CallInput::Partial {
                 leg,
                 utterance,
@@ -247,6 +267,9 @@ impl Call {
             CallInput::Offered { agent } => self.on_offered(agent),
             CallInput::OfferEnded { agent, outcome } => self.on_offer_ended(agent, outcome),
             CallInput::Accepted { agent, leg } => self.on_accepted(agent, leg),
+            CallInput::Returned { agent, leg } => self.on_returned(agent, leg),
+            CallInput::Supervises { agent, leg, mode } => self.on_supervises(agent, leg, mode),
+            CallInput::Dialled { request, outcome } => self.on_dialled(request, outcome),
             CallInput::QueueRefused { reason } => self.on_queue_refused(&reason),
             CallInput::Click { by, action } => self.on_click(by, action),
             CallInput::Speech { available } => self.on_speech(available),
@@ -263,12 +286,15 @@ impl Call {
         self.key_timers();
         self.silence_timer();
         self.waiting_timer();
+        self.transfer_timer();
+        self.away_timer();
         self.ending_timers();
     }
 
     /// After each input: say what is next, keep the music, the hint and the timers true.
     fn settle(&mut self) {
         self.deal_with_turn();
+        self.keep_mix();
         self.pump();
         self.keep_music();
         self.keep_expectation();
@@ -291,8 +317,10 @@ impl Call {
             self.key_deadline(),
             self.no_input_at,
             self.waiting_deadline(),
+            self.transfer_deadline(),
+            self.away_deadline(),
             self.finish_at,
-            self.wrap_up_until,
+            self.wrapping.values().min().copied(),
         ]
         .into_iter()
         .flatten()

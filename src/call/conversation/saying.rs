@@ -83,7 +83,12 @@ impl Call {
 
     /// Sends the next line when nothing is out.
     pub(super) fn pump(&mut self) {
-        if self.playing.is_some() || !matches!(self.phase, Phase::Assistant | Phase::Waiting) {
+        let may_speak = match self.phase {
+            Phase::Assistant | Phase::Waiting => true,
+            Phase::Talking => self.caller_is_alone(),
+            _ => false,
+        };
+        if self.playing.is_some() || !may_speak {
             return;
         }
         let Some(line) = self.lines.pop_front() else {
@@ -184,7 +189,7 @@ impl Call {
     pub(super) fn keep_music(&mut self) {
         let wanted = match self.phase {
             Phase::Waiting => !self.is_talking(),
-            Phase::Talking => self.hand.held,
+            Phase::Talking => (self.hand.held || self.caller_is_alone()) && !self.is_talking(),
             _ => false,
         };
         if wanted && !self.music {

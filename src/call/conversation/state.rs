@@ -192,4 +192,47 @@ pub(super) struct Handover {
     pub announced: Option<CallTime>,
     /// Queue, skills and reason, for a second try.
     pub wanted: Option<(String, Vec<String>, String)>,
+    pub transfer: Option<Transfer>,
+}
+
+/// A transfer on its way: somebody is being fetched, or talks with the agent already.
+#[derive(Clone, Debug)]
+pub(super) struct Transfer {
+    pub by: AgentId,
+    pub to: Target,
+    /// The agent stays until it is decided; otherwise the caller waits alone.
+    pub consult: bool,
+    /// Of the call out, where the target is a number.
+    pub request: Option<RequestId>,
+    /// The router or the line has said no: there is nothing to take back.
+    pub refused: bool,
+    /// When it is given up while nobody has answered; `None`: as long as the queue allows.
+    pub until: Option<CallTime>,
+    /// Who was consulted, once they have answered.
+    pub with: Option<LegId>,
+}
+
+/// Somebody beside the caller.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub party: Party,
+    pub seat: Seat,
+    pub muted: bool,
+    /// Until when the seat of one who is away is kept.
+    pub back_until: Option<CallTime>,
+}
+
+impl Person {
+    /// The agent or supervisor on the leg.
+    pub fn agent(&self) -> Option<&AgentId> {
+        match &self.party {
+            Party::Agent { agent } | Party::Supervisor { agent } => Some(agent),
+            Party::Caller | Party::Assistant | Party::Outside { .. } => None,
+        }
+    }
+
+    /// Whether the caller is in their hands: an agent, here or away.
+    pub fn serves(&self) -> bool {
+        matches!(self.party, Party::Agent { .. }) && matches!(self.seat, Seat::Main | Seat::Away)
+    }
 }

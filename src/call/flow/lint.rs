@@ -43,6 +43,9 @@ const OWN_PROMPTS: &[(&str, &[&str])] = &[
     ("offer-message", &[]),
     ("wait-position", &["ahead", "known", "low", "high"]),
     ("agent-lost", &[]),
+    ("agent-away", &[]),
+    ("transferring", &[]),
+    ("transfer-failed", &[]),
 ];
 
 /// Variables that every prompt may use.

@@ -43,6 +43,7 @@ pub(super) fn start(
         step: "handing the RTP sockets to the runtime",
         why: why.to_string(),
     };
+    let socket_is_v6 = socket.ip().is_ipv6();
     let sockets = Sockets {
         rtp: UdpSocket::from_std(socket.rtp).map_err(setup)?,
         rtcp: UdpSocket::from_std(socket.rtcp).map_err(setup)?,
@@ -50,7 +51,11 @@ pub(super) fn start(
     };
     for each in [&sockets.rtp, &sockets.rtcp] {
         // Networks that do not heed it, and systems that do not allow it, carry voice all the same.
-        let _ = each.set_tos_v4(TOS_VOICE);
+        let _ = if socket_is_v6 {
+            each.set_tclass_v6(TOS_VOICE)
+        } else {
+            each.set_tos_v4(TOS_VOICE)
+        };
     }
     let (heard, frames_in) = frames::channel(FRAMES_MS);
     let (frames_out, said) = frames::channel(FRAMES_MS);

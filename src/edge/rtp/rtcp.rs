@@ -204,7 +204,7 @@ impl Writer<'_> {
 /// NTP time of `unix_us` microseconds after 1970: seconds and 2⁻³² seconds.
 pub(super) fn ntp_of(unix_us: u64) -> u64 {
     let seconds = unix_us / 1_000_000 + NTP_EPOCH_S;
-    seconds << 32 | ((unix_us % 1_000_000) << 32) / 1_000_000
+    (seconds << 32) | (((unix_us % 1_000_000) << 32) / 1_000_000)
 }
 
 fn middle(ntp: u64) -> u32 {

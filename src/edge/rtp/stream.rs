@@ -223,7 +223,8 @@ impl Stream {
         match kind {
             Kind::Sound if !payload.is_empty() => {
                 let payload = self.pool.copy(payload);
-                self.playout.push(sequence, timestamp, now_us, payload);
+                let pushed = self.playout.push(sequence, timestamp, now_us, payload);
+                self.counts.malformed += u64::from(pushed.is_none());
                 None
             }
             Kind::Comfort => {
@@ -324,11 +325,13 @@ impl Stream {
 
     fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         let is = |number: Option<u8>| number == Some(payload_type);
+        // Number 13 is comfort noise by RFC 3551, and sent by many that have not said so.
+        let narrow = self.params.format.codec.clock_hz() == 8_000;
         if is(Some(self.params.format.payload)) {
             Some(Kind::Sound)
         } else if is(self.params.event.map(|(number, _)| number)) {
             Some(Kind::Key)
-        } else if is(self.params.comfort_noise) {
+        } else if is(self.params.comfort_noise) || (narrow && payload_type == 13) {
             Some(Kind::Comfort)
         } else {
             None

@@ -2,14 +2,11 @@ use crate::support::*;
 use sidetone_edge::{CloseReason, EdgeError, LegSignal, WebRtcCaller, WebRtcConfig, WebRtcEdge};
 use sidetone_media::level_dbov;
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot};
-
-/// Counting descriptors and measuring delays needs the process for itself: one test at a time.
-static ALONE: Mutex<()> = Mutex::const_new(());
+use tokio::sync::oneshot;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tone_arrives_in_both_directions_soon_and_as_loud_as_it_left() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let call = connected().await;
     let (mut caller, mut callee) = (call.caller, call.callee);
     for (from, to, hz, way) in [
@@ -64,7 +61,7 @@ async fn a_tone_arrives_in_both_directions_soon_and_as_loud_as_it_left() {
 /// From the push of the first loud frame to the moment the far end's call task has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sound_needs_less_than_150_ms_from_end_to_end() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let mut delays = Vec::new();
     for _ in 0..5 {
         let call = connected().await;
@@ -95,7 +92,7 @@ async fn sound_needs_less_than_150_ms_from_end_to_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_arrive_once_and_in_order_both_ways() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let mut call = connected().await;
     for key in "12#A".chars() {
         assert!(call.caller.control.send_key(key));
@@ -131,7 +128,7 @@ async fn keys_arrive_once_and_in_order_both_ways() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_close_here_is_noticed_there_whichever_way_it_comes() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let mut call = connected().await;
     call.callee.close();
     assert_eq!(closed(&mut call.caller).await, CloseReason::FarEnd);
@@ -148,7 +145,7 @@ async fn a_close_here_is_noticed_there_whichever_way_it_comes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quality_is_reported_with_a_round_trip() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let mut call = connected().await;
     let (_keep, begins) = oneshot::channel();
     let out = std::mem::replace(
@@ -175,7 +172,7 @@ async fn quality_is_reported_with_a_round_trip() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_payload_numbers_are_kept_to() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let edge = WebRtcEdge::new(WebRtcConfig::default());
     // The caller sends with the numbers of the answer, so only the offer needs to change.
     let renumber = |offer: String| {
@@ -199,7 +196,7 @@ async fn other_payload_numbers_are_kept_to() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_legs_leave_nothing_behind() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     drop(connected().await);
     let before = settled(0, 0).await;
     let mut open = Vec::new();
@@ -259,7 +256,7 @@ async fn settled(descriptors_max: usize, tasks_max: usize) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_offers_are_refused_and_leave_nothing_behind() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let edge = WebRtcEdge::new(WebRtcConfig::default());
     let (offer, pending) = WebRtcCaller::new(WebRtcConfig::default())
         .offer()
@@ -324,7 +321,7 @@ async fn bad_offers_are_refused_and_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ports_keep_to_their_range_and_running_out_is_said() {
-    let _alone = ALONE.lock().await;
+    let _alone = ALONE.write().await;
     let range = 41_000..=41_001;
     let edge = WebRtcEdge::new(WebRtcConfig {
         udp_ports: Some(range.clone()),

@@ -13,7 +13,6 @@ pub struct Network {
     /// Where the one end sends to, and the other.
     pub near: SocketAddr,
     pub far: SocketAddr,
-    began: Instant,
     task: JoinHandle<()>,
 }
 
@@ -23,26 +22,19 @@ impl Network {
         let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (near_at, far_at) = (near.local_addr().unwrap(), far.local_addr().unwrap());
-        let began = Instant::now();
         let carrier = Carrier {
             sockets: [near, far],
             to: [b, a],
             ways: [seed, seed + 1].map(|seed| Impairer::new(impairment.clone(), seed)),
-            began,
+            began: Instant::now(),
             waiting: BTreeMap::new(),
             count: 0,
         };
         Self {
             near: near_at,
             far: far_at,
-            began,
             task: tokio::spawn(carrier.run()),
         }
-    }
-
-    /// The moment that impairments reckon from.
-    pub fn began(&self) -> Instant {
-        self.began
     }
 }
 

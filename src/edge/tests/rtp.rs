@@ -79,6 +79,7 @@ async fn pair_over(codec: RtpCodec, impairment: Impairment, seed: u64) -> (Leg, 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sound_goes_both_ways_between_rtp_legs_plain_and_encrypted() {
+    let _shared = ALONE.read().await;
     for (codec, encrypted) in [
         (RtpCodec::Pcmu, true),
         (RtpCodec::Pcma, false),
@@ -116,6 +117,7 @@ async fn sound_goes_both_ways_between_rtp_legs_plain_and_encrypted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_reach_signalling_and_the_end_reaches_the_house() {
+    let _shared = ALONE.read().await;
     let (a, b) = pair(RtpCodec::Pcmu, false);
     let (mut a, mut b) = (a, b);
     assert!(a.handle.control.hold(true));
@@ -166,6 +168,7 @@ async fn orders_reach_signalling_and_the_end_reaches_the_house() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_either_end_frees_the_ports() {
+    let _shared = ALONE.read().await;
     let (probe, at) = bind();
     drop(probe);
     let ports = Ports::new(Some(at.port()..=at.port() + 1));
@@ -199,6 +202,7 @@ async fn dropping_either_end_frees_the_ports() {
 /// A flood at the leg's own port, while a call goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_strangers_is_not_heard_and_does_not_break_the_sound() {
+    let _shared = ALONE.read().await;
     let ((a, a_at), (b, b_at)) = (bind(), bind());
     let (mut a, mut b) = (
         start(a, params(RtpCodec::Pcmu, b_at)),
@@ -266,6 +270,7 @@ async fn keys_of(leg: &mut Leg, count: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_exact_and_sound_goes_on_over_a_bad_network() {
+    let _shared = ALONE.read().await;
     const DIGITS: &str = "5558*0142#";
     for (loss_percent, jitter_ms_max, seed) in [(1, 10, 1), (5, 60, 2), (20, 100, 3)] {
         let impairment = Impairment {
@@ -304,6 +309,7 @@ async fn keys_are_exact_and_sound_goes_on_over_a_bad_network() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_length_of_the_sound_is_true_after_an_outage_of_two_seconds() {
+    let _shared = ALONE.read().await;
     let impairment = Impairment {
         loss_percent: 1,
         jitter_ms_max: 10,
@@ -342,6 +348,7 @@ async fn the_length_of_the_sound_is_true_after_an_outage_of_two_seconds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hold_is_heard_as_silence_and_ends() {
+    let _shared = ALONE.read().await;
     let ((a, a_at), (b, b_at)) = (bind(), bind());
     let mut a = start(a, params(RtpCodec::Pcmu, b_at));
     let mut b = start(b, params(RtpCodec::Pcmu, a_at));

@@ -8,7 +8,12 @@ use sidetone_media::tones::Oscillator;
 use sidetone_media::{FRAME_SAMPLES, Pcm, SILENCE};
 use std::future::Future;
 use std::time::Duration;
+use tokio::sync::RwLock;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Counting descriptors and measuring delays needs the process for itself: such tests write, the
+/// others read.
+pub static ALONE: RwLock<()> = RwLock::const_new(());
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -138,6 +143,15 @@ pub fn frequency_hz(samples: &[i16]) -> f64 {
         return 0.0;
     };
     crossings.count() as f64 / ((last - first) as f64 / 16_000.0)
+}
+
+/// A tone at this sample rate has this frequency. The filter's ripple at its beginning is left out.
+#[track_caller]
+pub fn assert_hz(samples: &[i16], rate_hz: u32, wanted_hz: f64) {
+    let steady = &samples[rate_hz as usize / 25..];
+    let hz = frequency_hz(steady) * f64::from(rate_hz) / 16_000.0;
+    let off = (hz - wanted_hz).abs() / wanted_hz;
+    assert!(off < 0.005, "{hz} Hz instead of {wanted_hz} Hz");
 }
 
 pub fn descriptors() -> usize {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// People who may take calls.
-const DESK: [Role; 2] = [Role::Agent, Role::Supervisor];
+pub(super) const DESK: [Role; 2] = [Role::Agent, Role::Supervisor];
 
 /// `GET /api/agent`
 pub async fn own_state(State(house): State<Arc<House>>, who: Who) -> Reply<Json<Value>> {
@@ -71,6 +71,10 @@ pub async fn set_state(
 #[derive(Deserialize)]
 pub struct Answer {
     sdp: String,
+    /// The agent is on this call already and takes its sound to this page: after a reload, or from
+    /// another device.
+    #[serde(default)]
+    back: bool,
 }
 
 /// `POST /api/calls/{call}/accept`
@@ -78,9 +82,12 @@ pub async fn accept(
     State(house): State<Arc<House>>,
     who: Who,
     Path(call): Path<String>,
-    Json(Answer { sdp }): Json<Answer>,
+    Json(Answer { sdp, back }): Json<Answer>,
 ) -> Reply<Json<Value>> {
     who.may(&DESK)?;
+    if back {
+        return come_back(&house, &who, &call, &sdp).await;
+    }
     let (answer, leg) = house.answer(&sdp).await?;
     let (done, heard) = oneshot::channel();
     let agent = AgentId::new(&who.0.id);
@@ -97,6 +104,22 @@ pub async fn accept(
     Err(
         Problem::new(StatusCode::CONFLICT, "The call is no longer ringing here.")
             .hint("The caller has hung up, or somebody else was faster."),
+    )
+}
+
+async fn come_back(house: &House, who: &Who, call: &str, sdp: &str) -> Reply<Json<Value>> {
+    let handle = desk_call(house, who, call)?;
+    let (answer, leg) = house.answer(sdp).await?;
+    let (done, heard) = oneshot::channel();
+    let agent = AgentId::new(&who.0.id);
+    let leg = Box::new(leg);
+    let back = CallMessage::Returned { agent, leg, done };
+    if handle.send(back).await && heard.await.unwrap_or(false) {
+        return Ok(Json(json!({ "sdp": answer })));
+    }
+    Err(
+        Problem::new(StatusCode::CONFLICT, "You are not on this call any more.")
+            .hint("The call has ended, or has gone to somebody else."),
     )
 }
 
@@ -119,17 +142,12 @@ pub async fn decline(
 }
 
 /// The call this agent is on, or reviews as a supervisor.
-fn desk_call(house: &House, who: &Who, call: &str) -> Reply<Arc<CallHandle>> {
+pub(super) fn desk_call(house: &House, who: &Who, call: &str) -> Reply<Arc<CallHandle>> {
     who.may(&DESK)?;
     let call = CallId::new(call);
     let handle = house.calls.get(&call).ok_or_else(Problem::gone_call)?;
     let agent = AgentId::new(&who.0.id);
-    let on_it = house
-        .dispatch
-        .board()
-        .agent(&agent)
-        .and_then(|now| now.call.clone());
-    if on_it.as_ref() != Some(&call) {
+    if house.dispatch.board().call_of(&agent).as_ref() != Some(&call) {
         return Err(Problem::forbidden("This is not your call."));
     }
     Ok(handle)
@@ -143,10 +161,21 @@ pub async fn click(
     Json(action): Json<AgentAction>,
 ) -> Reply<Json<Value>> {
     let handle = desk_call(&house, &who, &call)?;
-    let (done, heard) = oneshot::channel();
+    if let AgentAction::Transfer { to, .. } = &action {
+        super::control::may_go_to(&house, &who, to)?;
+    }
     let by = AgentId::new(&who.0.id);
     let action = house.with_ticket_number(action);
-    if !handle.send(CallMessage::Click { by, action, done }).await {
+    done(&handle, |done| CallMessage::Click { by, action, done }).await
+}
+
+/// Sends what a click means and waits until it is on the disk.
+pub(super) async fn done(
+    handle: &CallHandle,
+    message: impl FnOnce(oneshot::Sender<Result<(), String>>) -> CallMessage,
+) -> Reply<Json<Value>> {
+    let (done, heard) = oneshot::channel();
+    if !handle.send(message(done)).await {
         return Err(Problem::gone_call());
     }
     match heard.await {

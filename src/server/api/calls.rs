@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sidetone_records::store::User;
 use sidetone_types::*;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
@@ -130,14 +131,15 @@ pub async fn captions(
 ) -> Reply<Response> {
     auth::same_origin(&headers)?;
     let handle = own_call(&house, &call, &token.token)?;
-    Ok(upgrade.on_upgrade(move |socket| send_captions(socket, handle)))
+    let people = house.store.users().await.map_err(Problem::internal)?;
+    Ok(upgrade.on_upgrade(move |socket| send_captions(socket, handle, people)))
 }
 
-async fn send_captions(mut socket: WebSocket, handle: Arc<CallHandle>) {
+async fn send_captions(mut socket: WebSocket, handle: Arc<CallHandle>, people: Vec<User>) {
     let (past, mut feed) = handle.follow();
     drop(handle);
     for event in past {
-        if !send_caption(&mut socket, &event).await {
+        if !send_caption(&mut socket, &event, &people).await {
             return;
         }
     }
@@ -146,7 +148,7 @@ async fn send_captions(mut socket: WebSocket, handle: Arc<CallHandle>) {
             event = feed.recv() => match event {
                 Ok(event) => {
                     let ended = matches!(event.kind, EventKind::CallEnded { .. });
-                    if !send_caption(&mut socket, &event).await || ended {
+                    if !send_caption(&mut socket, &event, &people).await || ended {
                         break;
                     }
                 }
@@ -162,11 +164,19 @@ async fn send_captions(mut socket: WebSocket, handle: Arc<CallHandle>) {
     let _ = socket.send(Message::Close(None)).await;
 }
 
-async fn send_caption(socket: &mut WebSocket, event: &CallEvent) -> bool {
+async fn send_caption(socket: &mut WebSocket, event: &CallEvent, people: &[User]) -> bool {
     if !for_the_caller(&event.kind) {
         return true;
     }
-    let text = json!({ "type": "event", "event": event }).to_string();
+    let mut caption = json!({ "type": "event", "event": event });
+    // The caller is told who answered by the name that the agent shows, not by their log-in.
+    if let EventKind::Answered { agent, .. } = &event.kind
+        && let Some(user) = people.iter().find(|user| user.id == agent.as_str())
+    {
+        caption["agent_zh"] = user.display_zh.clone().into();
+        caption["agent_en"] = user.display_en.clone().into();
+    }
+    let text = caption.to_string();
     socket.send(Message::Text(text.into())).await.is_ok()
 }
 

@@ -129,7 +129,7 @@ impl Page {
 
     fn own_call(&self) -> Option<CallId> {
         let board = self.house.dispatch.board();
-        board.agent(&AgentId::new(&self.user.id))?.call.clone()
+        board.call_of(&AgentId::new(&self.user.id))
     }
 
     fn posted(&mut self, posted: &Posted) -> Option<LiveMessage> {

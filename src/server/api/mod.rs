@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod control;
 mod editing;
 mod live;
 mod pages;
@@ -45,6 +46,9 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/calls/{call}/accept", post(agents::accept))
         .route("/calls/{call}/decline", post(agents::decline))
         .route("/calls/{call}/click", post(agents::click))
+        .route("/calls/{call}/transfer-out", post(control::transfer_out))
+        .route("/calls/{call}/supervise", post(control::supervise))
+        .route("/transfer-targets", get(control::targets))
         .route("/calls/{call}/ticket-draft", get(agents::ticket_draft))
         .route("/customers/{id}", get(agents::customer));
     let review = Router::new()

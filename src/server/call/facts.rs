@@ -68,9 +68,23 @@ impl CallTask {
                 });
             }
             EventKind::WrapUpStarted { agent } => {
-                let (agent, call) = (agent.clone(), self.handle.call.clone());
-                self.dispatch(AcdInput::CallFinished { agent, call });
+                self.part_from(agent);
                 self.summarize();
+            }
+            // Whoever is asked for sees at the ring what it is about; the draft is made again at
+            // the end of the call.
+            EventKind::TransferStarted { .. } => self.summarize(),
+            EventKind::TransferEnded { .. } | EventKind::Answered { .. } => {
+                self.facts.summary_drafted = false;
+            }
+            EventKind::Seated {
+                leg,
+                party: Party::Agent { .. },
+                ..
+            } => {
+                if let Some(leg) = self.legs.get_mut(leg) {
+                    leg.listens = true;
+                }
             }
             EventKind::CallEnded { .. } => self.summarize(),
             _ => {}

@@ -3,12 +3,15 @@
 mod ear;
 mod facts;
 mod journal;
+mod legs;
+mod mixer;
 mod mouth;
 mod requests;
 mod task;
 
 pub use task::{NewCall, start};
 
+use crate::line_out::DialRefused;
 use sidetone_edge::LegHandle;
 use sidetone_types::*;
 use std::collections::BTreeMap;
@@ -24,10 +27,42 @@ const FEED_EVENTS: usize = 1024;
 pub enum CallMessage {
     /// A fact for the state machine.
     Input(CallInput),
-    /// An agent's page has answered; its leg joins when the ACD has given the call to them.
+    /// What the router says of a ticket of this call.
+    Routed {
+        ticket: CallId,
+        input: CallInput,
+    },
+    /// An agent has answered, and the router has given them the ticket.
     AgentLeg {
         agent: AgentId,
+        ticket: CallId,
         leg: Box<LegHandle>,
+    },
+    /// An agent who is on this call is back; `done` hears whether the call took them.
+    Returned {
+        agent: AgentId,
+        leg: Box<LegHandle>,
+        done: oneshot::Sender<bool>,
+    },
+    /// A supervisor steps onto this call.
+    SupervisorLeg {
+        agent: AgentId,
+        ticket: CallId,
+        mode: SuperviseMode,
+        leg: Box<LegHandle>,
+    },
+    /// A number outside answered, or can't be had.
+    Dialled {
+        request: RequestId,
+        number: Masked,
+        result: Result<Box<LegHandle>, DialRefused>,
+    },
+    /// A transfer to a number, which goes into the safe before anything else sees it.
+    TransferOut {
+        by: AgentId,
+        number: Heard,
+        consult: bool,
+        done: oneshot::Sender<Result<(), String>>,
     },
     /// A click; `done` hears when it is on the disk.
     Click {

@@ -5,8 +5,6 @@ use super::mouth::{Part, Spoken};
 use super::task::CallTask;
 use super::{CallHandle, CallMessage};
 use crate::connectors::Question;
-use crate::dispatch::{self, DispatchMessage};
-use sidetone_acd::AcdInput;
 use sidetone_call::{Expect, Request, slots};
 use sidetone_inference::InferenceError;
 use sidetone_inference::recognizer::{Hint, Job, Recognized, Rejected};
@@ -103,27 +101,12 @@ impl CallTask {
 
     fn carry_out_legs(&mut self, request: Request) {
         match request {
-            Request::Enqueue(wanted) => {
-                let mood = self.facts.caller_mood();
-                let call = self.handle.call.clone();
-                let arrival = dispatch::arrival(call, wanted, mood, &self.house.clock);
-                self.dispatch(AcdInput::CallArrived(arrival));
-            }
-            Request::LeaveQueue => {
-                self.dispatch(AcdInput::CallLeft {
-                    call: self.handle.call.clone(),
-                });
-            }
-            Request::Bridge { a, b } => self.bridge = Some((a, b)),
-            Request::Unbridge => self.bridge = None,
-            Request::Hold { on } => self.held = on,
-            Request::Mute { leg, on } => {
-                if on {
-                    self.muted.insert(leg);
-                } else {
-                    self.muted.remove(&leg);
-                }
-            }
+            Request::Enqueue(wanted) => self.ask_router(wanted),
+            Request::LeaveQueue => self.leave_router(),
+            Request::Mix(mix) => self.mixer.set(mix),
+            Request::Dial { request, number } => self.dial(request, &number),
+            Request::CancelDial { request } => self.cancel_dial(request),
+            Request::Release { agent } => self.release(&agent),
             Request::SendKey { leg, key } => {
                 if let Some(leg) = self.legs.get(&leg) {
                     leg.handle.control.send_key(key);
@@ -132,15 +115,6 @@ impl CallTask {
             Request::HangUp { leg } => self.leave(leg, "hung up by the house"),
             Request::Finish => self.over = true,
             _ => {}
-        }
-    }
-
-    /// The router's inbox is a second of work long; when even that is full, the message waits in a
-    /// task of its own.
-    pub(super) fn dispatch(&self, input: AcdInput) {
-        let dispatch = self.house.dispatch.clone();
-        if let Some(message) = dispatch.try_send(DispatchMessage::Input(input)) {
-            tokio::spawn(async move { dispatch.send(message).await });
         }
     }
 

@@ -7,6 +7,8 @@
 use super::ear::{Ear, Listening, Means};
 use super::facts::Facts;
 use super::journal::CallJournal;
+use super::legs::Tickets;
+use super::mixer::{Mixer, Voices};
 use super::mouth::{Mouth, MouthSignal};
 use super::{CallHandle, CallMessage, Caller};
 use crate::house::House;
@@ -17,7 +19,7 @@ use sidetone_inference::recognizer::Place;
 use sidetone_records::masking::Masker;
 use sidetone_records::vault::RecordingWriter;
 use sidetone_types::*;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -82,6 +84,8 @@ pub(super) struct Leg {
     pub handle: LegHandle,
     pub ear: Ear,
     pub expect: Expect,
+    /// Whether words of this leg are written down: the caller's and the agents'.
+    pub listens: bool,
     /// This frame's sound of the leg.
     pcm: Pcm,
 }
@@ -95,9 +99,9 @@ pub(super) struct CallTask {
     pub legs: BTreeMap<LegId, Leg>,
     next_leg: LegId,
     pub mouth: Mouth,
-    pub bridge: Option<(LegId, LegId)>,
-    pub held: bool,
-    pub muted: BTreeSet<LegId>,
+    pub mixer: Mixer,
+    voices: Voices,
+    pub tickets: Tickets,
     pub place: Option<Place>,
     pub masker: Masker,
     pub safe: Safe,
@@ -145,9 +149,9 @@ impl CallTask {
             legs: BTreeMap::new(),
             next_leg: LegId::FIRST_AGENT,
             mouth: Mouth::default(),
-            bridge: None,
-            held: false,
-            muted: BTreeSet::new(),
+            mixer: Mixer::default(),
+            voices: Voices::default(),
+            tickets: Tickets::default(),
             place,
             masker: Masker::new(),
             safe: Safe::default(),
@@ -180,7 +184,13 @@ impl CallTask {
         CallTime(u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX / 2))
     }
 
-    fn add_leg(&mut self, id: LegId, mut handle: LegHandle) {
+    pub fn next_leg(&mut self) -> LegId {
+        let id = self.next_leg;
+        self.next_leg = id.next();
+        id
+    }
+
+    pub fn add_leg(&mut self, id: LegId, mut handle: LegHandle) {
         // A leg gives frames from the moment it exists. One is taken every 20 ms, so what gathered
         // until now would stay as a delay for the whole call.
         while handle.frames_in.try_recv().is_ok() {}
@@ -189,6 +199,7 @@ impl CallTask {
             handle,
             ear,
             expect: Expect::Open,
+            listens: id == LegId::CALLER,
             pcm: [0; FRAME_SAMPLES],
         };
         self.legs.insert(id, leg);
@@ -208,6 +219,11 @@ impl CallTask {
                 },
             }
         }
+        inbox.close();
+        while let Ok(message) = inbox.try_recv() {
+            self.turn_away(message);
+        }
+        self.release_everybody();
         self.finish().await;
     }
 
@@ -275,20 +291,29 @@ impl CallTask {
     fn take(&mut self, message: CallMessage) {
         match message {
             CallMessage::Input(input) => self.give(input),
-            CallMessage::AgentLeg { agent, leg } => {
-                let id = self.next_leg;
-                self.next_leg = id.next();
-                let wire = leg.wire;
-                self.add_leg(id, *leg);
-                let party = Party::Agent {
-                    agent: agent.clone(),
-                };
-                self.give(CallInput::LegJoined {
-                    leg: id,
-                    party,
-                    wire,
-                });
-                self.give(CallInput::Accepted { agent, leg: id });
+            CallMessage::Routed { ticket, input } => self.routed(&ticket, input),
+            CallMessage::AgentLeg { agent, ticket, leg } => self.agent_leg(agent, ticket, *leg),
+            CallMessage::Returned { agent, leg, done } => self.returned(agent, *leg, done),
+            CallMessage::SupervisorLeg {
+                agent,
+                ticket,
+                mode,
+                leg,
+            } => self.supervisor_leg(agent, ticket, mode, *leg),
+            CallMessage::Dialled {
+                request,
+                number,
+                result,
+            } => self.dialled(request, number, result),
+            CallMessage::TransferOut {
+                by,
+                number,
+                consult,
+                done,
+            } => {
+                let number = self.number_to_safe(number.reveal());
+                let to = Target::Number { number };
+                self.click(by, AgentAction::Transfer { to, consult }, done);
             }
             CallMessage::Click { by, action, done } => self.click(by, action, done),
             CallMessage::Recognized(recognition) => {
@@ -342,6 +367,9 @@ impl CallTask {
         let mut due = Vec::new();
         for (id, leg) in &mut self.legs {
             leg.pcm = leg.next_frame();
+            if !leg.listens {
+                continue;
+            }
             if let Some(level) = leg.ear.hear(now, &leg.pcm) {
                 levels.push((*id, level));
             }
@@ -364,24 +392,19 @@ impl CallTask {
     fn play(&mut self) {
         let mut house_sound = [0; FRAME_SAMPLES];
         let signals = self.mouth.next(&mut house_sound);
-        let caller_pcm = self.sound_of(LegId::CALLER);
-        let mut caller_hears = house_sound;
-        if let Some((_, agent)) = self.bridge
-            && !self.held
-        {
-            sidetone_media::mix::add(&mut caller_hears, &self.sound_of(agent));
+        self.mixer.advance();
+        self.voices.clear();
+        for (id, leg) in &self.legs {
+            self.voices.put(*id, &leg.pcm);
         }
+        let silence = [0; FRAME_SAMPLES];
+        let caller_pcm = self.voices.of(LegId::CALLER).copied().unwrap_or(silence);
+        let mut caller_hears = silence;
         for (id, leg) in &mut self.legs {
-            let hears = if *id == LegId::CALLER {
-                caller_hears
-            } else if self.bridge.is_some_and(|(_, b)| b == *id)
-                && !self.held
-                && !self.muted.contains(&LegId::CALLER)
-            {
-                caller_pcm
-            } else {
-                [0; FRAME_SAMPLES]
-            };
+            let hears = self.mixer.heard_by(*id, &self.voices, &house_sound);
+            if *id == LegId::CALLER {
+                caller_hears = hears;
+            }
             leg.ear.playing(sidetone_inference::pcm::level_dbov(&hears));
             leg.handle.frames_out.push(&hears);
         }
@@ -402,13 +425,6 @@ impl CallTask {
             self.fact(EventKind::RecordingFailed {
                 reason: error.to_string(),
             });
-        }
-    }
-
-    fn sound_of(&self, leg: LegId) -> Pcm {
-        match self.legs.get(&leg) {
-            Some(found) if !self.muted.contains(&leg) => found.pcm,
-            _ => [0; FRAME_SAMPLES],
         }
     }
 

@@ -156,6 +156,10 @@ fn input(words: &str) -> AcdInput {
         [agent, "wrapped"] => AcdInput::WrapUpDone {
             agent: (*agent).into(),
         },
+        [agent, "seizes", call] => AcdInput::Seize {
+            agent: (*agent).into(),
+            call: (*call).into(),
+        },
         other => panic!("no such line: {other:?}"),
     }
 }
@@ -170,6 +174,7 @@ fn arrival(call: &str, queue: &str, lang: &str, rest: &[&str]) -> AcdInput {
             ("intent", intent) => arrival.intent = Some(intent.into()),
             ("skill", skill) => arrival.skills.push(skill.into()),
             ("priority", points) => arrival.priority = points.parse().expect("points"),
+            ("only", agent) => arrival.agent = Some(agent.into()),
             ("minute", minute) => arrival.local = MinuteOfWeek(minute.parse().expect("a minute")),
             other => panic!("no such field: {other:?}"),
         }

@@ -448,3 +448,91 @@ fn with_a_worth_in_seconds_priority_is_a_head_start() {
     let offers: Vec<&str> = said.lines().filter(|line| line.contains("offer")).collect();
     expect!["20s offer c2 to bo until 35s"].assert_eq(&offers.join("\n"));
 }
+
+#[test]
+fn a_call_for_one_agent_rings_there_or_nowhere() {
+    check(
+        "0s ann available
+         0s bo available
+         1s call c1 general zh only=bo
+         2s call c2 general zh only=bo
+         3s bo declines c1
+         4s call c3 general zh only=bo
+         20s call c4 general zh only=bo
+         30s bo available
+         31s call c5 general zh only=bo
+         32s left c5
+         33s call c6 general zh only=nobody
+         34s call c7 general zh only=bo
+         35s bo accepts c7
+         36s bo finishes c7",
+        expect![[r#"
+            0s ann is Available
+            0s bo is Available
+            1s bo is Ringing
+            1s offer c1 to bo until 16s
+            2s c2 refused: agent_not_free
+            3s offer of c1 to bo over: Declined
+            3s bo is Available
+            3s c1 refused: agent_not_free
+            4s bo is Ringing
+            4s offer c3 to bo until 19s
+            19s offer of c3 to bo over: TimedOut
+            19s bo is Break
+            19s c3 refused: agent_not_free
+            20s c4 refused: agent_not_free
+            30s bo is Available
+            31s bo is Ringing
+            31s offer c5 to bo until 46s
+            32s offer of c5 to bo over: Revoked
+            32s bo is Available
+            33s c6 refused: agent_not_free
+            34s bo is Ringing
+            34s offer c7 to bo until 49s
+            35s offer of c7 to bo over: Accepted
+            35s bo has c7
+            35s bo is Busy
+            36s bo is WrapUp
+        "#]],
+    );
+}
+
+#[test]
+fn a_supervisor_steps_onto_a_call_and_back() {
+    check(
+        "0s ann break
+         1s ann seizes c1
+         2s ann seizes c2
+         3s ann finishes c1
+         3s ann wrapped
+         4s bo available
+         5s bo seizes c3
+         6s call c4 general zh
+         7s bo finishes c3
+         7s bo wrapped
+         8s bo accepts c4
+         9s bo seizes c5
+         10s nobody seizes c6",
+        expect![[r#"
+            0s ann is Break
+            1s ann has c1
+            1s ann is Busy
+            2s ignored: NotFree
+            3s ann is WrapUp
+            3s ann is Break
+            4s bo is Available
+            5s bo has c3
+            5s bo is Busy
+            6s c4 is number 1
+            7s bo is WrapUp
+            7s bo is Available
+            7s bo is Ringing
+            7s offer c4 to bo until 22s
+            8s offer of c4 to bo over: Accepted
+            8s bo has c4
+            8s bo is Busy
+            9s ignored: NotFree
+            10s ignored: UnknownAgent
+        "#]],
+    );
+}

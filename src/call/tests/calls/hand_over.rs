@@ -42,21 +42,23 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             52.00 offer Accepted
             52.00 → music off
             52.00 answered by mei
-            52.00 → bridge
+            52.00 agent sits Main
+            52.00 → mix c←a a←c
             56.42 agent said "您好，请问有什么可以帮您"
             61.16 caller said "我的快递没到"
             63.00 hold
-            63.00 → hold true
+            63.00 → mix nobody
             63.00 → music on
             70.00 hold ended
-            70.00 → hold false
+            70.00 → mix c←a a←c
             70.00 → music off
             72.00 muted true
-            75.00 → unbridge
+            72.00 → mix a←c
             75.00 call ended: AgentHungUp
             75.00 → hang up caller
             75.00 → hang up agent
-            75.00 wrap-up
+            75.00 wrap-up of mei
+            75.00 → mix nobody
             80.00 wrap-up ended: solved
             80.00 → finish
         "#]],
@@ -123,12 +125,13 @@ fn the_caller_hangs_up_on_the_agent() {
             11.75 → music on
             12.00 → music off
             12.00 answered by mei
-            12.00 → bridge
+            12.00 agent sits Main
+            12.00 → mix c←a a←c
             15.00 caller left: hung_up
-            15.00 → unbridge
             15.00 call ended: CallerHungUp
             15.00 → hang up agent
-            15.00 wrap-up
+            15.00 wrap-up of mei
+            15.00 → mix nobody
             16.00 agent left: hung_up
             20.00 wrap-up ended: gone
             20.00 → finish
@@ -158,12 +161,13 @@ fn nobody_declares_the_wrap_up_over() {
             11.47 → music on
             12.00 → music off
             12.00 answered by mei
-            12.00 → bridge
-            15.00 → unbridge
+            12.00 agent sits Main
+            12.00 → mix c←a a←c
             15.00 call ended: AgentHungUp
             15.00 → hang up caller
             15.00 → hang up agent
-            15.00 wrap-up
+            15.00 wrap-up of mei
+            15.00 → mix nobody
             195.00 wrap-up ended: not_given
             195.00 → finish
         "#]],
@@ -198,7 +202,8 @@ fn an_offer_is_declined() {
             15.00 offer Accepted
             15.00 → music off
             15.00 answered by mei
-            15.00 → bridge
+            15.00 agent sits Main
+            15.00 → mix c←a a←c
         "#]],
     );
 }
@@ -231,6 +236,7 @@ fn an_acceptance_that_comes_too_late() {
             13.00 offer Revoked
             13.00 call ended: Abandoned
             13.10 → hang up agent
+            13.10 → release mei
             14.50 → finish
         "#]],
     );
@@ -258,22 +264,19 @@ fn the_agents_line_breaks() {
             10.32 → enqueue service tier "" zh intent -
             10.37 say to-person: 好的，正在为您转接人工客服。
             12.00 answered by mei
-            12.00 → bridge
+            12.00 agent sits Main
+            12.00 → mix c←a a←c
             12.02 stopped after "好的，正在为您转接人"
             20.00 agent left: ice_timeout
-            20.00 → unbridge
-            20.00 queue service priority 10 because agent_lost
-            20.00 → enqueue service tier "" zh intent -
-            20.05 say agent-lost: 抱歉，客服那边的线路断了，我马上为您接通下一位。
-            24.37 → music on
-            26.00 → music off
-            26.00 answered by mei
-            26.00 → bridge
+            20.00 mei is away, 20000 ms
+            20.00 agent sits Away
+            20.00 → mix nobody
+            20.05 say agent-away: 请您稍等，客服的线路断了一下，正在重新接通。
+            24.01 → music on
             30.00 caller left: hung_up
-            30.00 → unbridge
+            30.00 → music off
             30.00 call ended: CallerHungUp
-            30.00 → hang up agent
-            30.00 wrap-up
+            30.00 wrap-up of mei
         "#]],
     );
 }
@@ -408,12 +411,12 @@ fn the_engine_goes_down() {
             12.89 → music on
             15.00 → music off
             15.00 answered by mei
-            15.00 → bridge
-            20.00 → unbridge
+            15.00 agent sits Main
+            15.00 → mix c←a a←c
             20.00 call ended: Shutdown
             20.00 → hang up caller
             20.00 → hang up agent
-            20.00 wrap-up
+            20.00 wrap-up of mei
             20.00 wrap-up ended: shutdown
             20.00 → finish
         "#]],

@@ -1,6 +1,8 @@
 //! Scripts of whole calls on a virtual clock.
 
 mod content;
+mod control;
+mod control_property;
 mod corrections;
 mod hand_over;
 mod house;

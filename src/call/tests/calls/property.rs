@@ -6,17 +6,17 @@ use sidetone_types::*;
 use std::collections::BTreeMap;
 
 /// xorshift64*: a seed makes a run, a failure prints the seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % sides.max(1)
     }
 
-    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+    pub fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.roll(list.len() as u64) as usize]
     }
 }
@@ -109,7 +109,7 @@ fn random_input(dice: &mut Dice, asked: &[RequestId]) -> CallInput {
 
 /// Prompts, legs, the ACD and clicks.
 fn random_rest(dice: &mut Dice, leg: LegId, prompt: PromptId, agent: AgentId) -> CallInput {
-    match 15 + dice.roll(11) {
+    match 15 + dice.roll(12) {
         15 => CallInput::PromptStarted { prompt },
         16 | 17 => CallInput::PromptEnded {
             prompt,
@@ -131,6 +131,18 @@ fn random_rest(dice: &mut Dice, leg: LegId, prompt: PromptId, agent: AgentId) ->
         23 => CallInput::Click {
             by: agent,
             action: click(dice),
+        },
+        26 => match dice.roll(3) {
+            0 => CallInput::Returned { agent, leg },
+            1 => CallInput::Supervises {
+                agent,
+                leg,
+                mode: SuperviseMode::Barge,
+            },
+            _ => CallInput::Dialled {
+                request: RequestId(dice.roll(9)),
+                outcome: DialOutcome::Answered { leg },
+            },
         },
         24 => CallInput::Speech {
             available: dice.roll(2) == 0,
@@ -189,7 +201,16 @@ fn answer(dice: &mut Dice) -> ConnectorAnswer {
 }
 
 fn click(dice: &mut Dice) -> AgentAction {
-    match dice.roll(5) {
+    match dice.roll(9) {
+        5 => AgentAction::Transfer {
+            to: Target::Agent {
+                agent: "lin".into(),
+            },
+            consult: dice.roll(2) == 0,
+        },
+        6 => AgentAction::TakeOver,
+        7 => AgentAction::Conference,
+        8 => AgentAction::Drop { leg: LegId(2) },
         0 => AgentAction::Hold {
             on: dice.roll(2) == 0,
         },
@@ -237,7 +258,9 @@ fn served(events: &[CallEvent]) -> bool {
     events.iter().any(|event| {
         matches!(
             event.kind,
-            EventKind::QueueEntered { .. } | EventKind::CallEnded { .. }
+            EventKind::QueueEntered { .. }
+                | EventKind::Answered { .. }
+                | EventKind::CallEnded { .. }
         )
     })
 }

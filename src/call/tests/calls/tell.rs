@@ -6,8 +6,15 @@ use sidetone_types::*;
 fn name(leg: LegId) -> &'static str {
     match leg {
         LegId::CALLER => "caller",
+        LegId(3) => "second",
+        LegId(4) => "third",
         _ => "agent",
     }
+}
+
+/// A leg in one letter: caller, agent, second, third.
+fn short(leg: LegId) -> &'static str {
+    &name(leg)[..1]
 }
 
 /// An event in a line; `None` for what would only be noise in a script's result.
@@ -100,7 +107,25 @@ fn describe_line(kind: &EventKind) -> Option<String> {
         EventKind::Muted { on, .. } => format!("muted {on}"),
         EventKind::LanguageChanged { lang } => format!("language {lang}"),
         EventKind::LegLeft { leg, reason } => format!("{} left: {reason}", name(*leg)),
-        EventKind::WrapUpStarted { .. } => "wrap-up".into(),
+        EventKind::Seated { leg, seat, .. } => format!("{} sits {seat:?}", name(*leg)),
+        EventKind::TransferStarted { by, to, consult } => {
+            let to = match to {
+                Target::Agent { agent } => format!("agent {agent}"),
+                Target::Queue { queue } => format!("queue {queue}"),
+                Target::Number { number } => format!("number {}", number.shown),
+            };
+            let how = if *consult { "consult" } else { "blind" };
+            format!("transfer by {by} to {to}, {how}")
+        }
+        EventKind::TransferEnded {
+            outcome, reason, ..
+        } => format!("transfer {outcome:?} {reason}")
+            .trim_end()
+            .to_owned(),
+        EventKind::AgentAway { agent, grace_ms } => format!("{agent} is away, {grace_ms} ms"),
+        EventKind::AgentBack { agent, .. } => format!("{agent} is back"),
+        EventKind::TakenOver { by, .. } => format!("taken over by {by}"),
+        EventKind::WrapUpStarted { agent } => format!("wrap-up of {agent}"),
         EventKind::WrapUpEnded { disposition, .. } => format!("wrap-up ended: {disposition}"),
         EventKind::CallEnded { reason } => format!("call ended: {reason:?}"),
         other => format!("{other:?}"),
@@ -114,16 +139,35 @@ pub fn describe_request(request: &Request) -> Option<String> {
                 .intent
                 .as_ref()
                 .map_or("-", |intent| intent.as_str());
+            let only = enqueue
+                .agent
+                .as_ref()
+                .map_or(String::new(), |agent| format!(" only {agent}"));
             format!(
-                "→ enqueue {} tier {:?} {} intent {intent}",
+                "→ enqueue {} tier {:?} {} intent {intent}{only}",
                 enqueue.queue, enqueue.tier, enqueue.lang
             )
         }
         Request::LeaveQueue => "→ leave queue".into(),
-        Request::Bridge { .. } => "→ bridge".into(),
-        Request::Unbridge => "→ unbridge".into(),
+        Request::Mix(mix) => {
+            let pairs: Vec<String> = mix
+                .hears
+                .iter()
+                .map(|(listener, speaker)| format!("{}←{}", short(*listener), short(*speaker)))
+                .collect();
+            format!(
+                "→ mix {}",
+                if pairs.is_empty() {
+                    "nobody".into()
+                } else {
+                    pairs.join(" ")
+                }
+            )
+        }
+        Request::Dial { number, .. } => format!("→ dial {}", number.shown),
+        Request::CancelDial { .. } => "→ cancel the call out".into(),
+        Request::Release { agent } => format!("→ release {agent}"),
         Request::Music { on } => format!("→ music {}", if *on { "on" } else { "off" }),
-        Request::Hold { on } => format!("→ hold {on}"),
         Request::HangUp { leg } => format!("→ hang up {}", name(*leg)),
         Request::Finish => "→ finish".into(),
         Request::Keep { secret, .. } => format!("→ keep secret {secret:#x}"),

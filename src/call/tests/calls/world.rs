@@ -63,6 +63,7 @@ pub struct World {
     dead: BTreeSet<String>,
     /// Speech that the recognizer rejects.
     mumbles: Vec<(CallTime, CallTime)>,
+    dialled: RequestId,
     pub log: Vec<String>,
     pub inputs: Vec<(CallTime, CallInput)>,
     pub events: Vec<CallEvent>,
@@ -93,6 +94,7 @@ impl World {
             lang: Lang::Zh,
             dead: BTreeSet::new(),
             mumbles: Vec::new(),
+            dialled: LAST_DIALLED,
             log: Vec::new(),
             inputs: Vec::new(),
             events: Vec::new(),
@@ -285,7 +287,10 @@ impl World {
         }
     }
 
-    fn give(&mut self, input: CallInput) {
+    fn give(&mut self, mut input: CallInput) {
+        if let CallInput::Dialled { request, .. } = &mut input {
+            *request = self.dialled;
+        }
         self.inputs.push((self.now, input.clone()));
         self.call.handle(self.now, input);
         self.deadline = None;
@@ -338,6 +343,7 @@ impl World {
                 utterance,
                 span,
             } => self.recognize(leg, utterance, span),
+            Request::Dial { request, .. } => self.dialled = request,
             Request::Understand { request, text, .. } => {
                 let scores = classify(&text);
                 let input = CallInput::Understood { request, scores };
@@ -570,7 +576,106 @@ fn script_input(words: &[&str]) -> CallInput {
             available: *on == "on",
         },
         ["shutdown"] => CallInput::Shutdown,
+        ["accepted", agent, leg] => CallInput::Accepted {
+            agent: (*agent).into(),
+            leg: leg_of(leg),
+        },
+        ["returned", agent, leg] => CallInput::Returned {
+            agent: (*agent).into(),
+            leg: leg_of(leg),
+        },
+        ["supervises", agent, leg, mode] => CallInput::Supervises {
+            agent: (*agent).into(),
+            leg: leg_of(leg),
+            mode: mode_of(mode),
+        },
+        ["joined", agent, leg] => CallInput::LegJoined {
+            leg: leg_of(leg),
+            party: Party::Agent {
+                agent: (*agent).into(),
+            },
+            wire: Wire::WebRtc,
+        },
+        ["left", leg, reason] => CallInput::LegLeft {
+            leg: leg_of(leg),
+            reason: (*reason).into(),
+        },
+        ["dialled", "answered", leg] => CallInput::Dialled {
+            request: LAST_DIALLED,
+            outcome: DialOutcome::Answered { leg: leg_of(leg) },
+        },
+        ["dialled", "refused", reason] => CallInput::Dialled {
+            request: LAST_DIALLED,
+            outcome: DialOutcome::Refused {
+                reason: (*reason).into(),
+            },
+        },
+        ["click", by, words @ ..] => CallInput::Click {
+            by: (*by).into(),
+            action: click_of(words),
+        },
         other => panic!("no such line: {other:?}"),
+    }
+}
+
+/// Stands in a script for the number of the last call out.
+const LAST_DIALLED: RequestId = RequestId(u64::MAX);
+
+fn leg_of(text: &str) -> LegId {
+    LegId(text.parse().unwrap())
+}
+
+fn mode_of(word: &str) -> SuperviseMode {
+    match word {
+        "monitor" => SuperviseMode::Monitor,
+        "whisper" => SuperviseMode::Whisper,
+        "barge" => SuperviseMode::Barge,
+        other => panic!("no such mode: {other}"),
+    }
+}
+
+fn click_of(words: &[&str]) -> AgentAction {
+    match words {
+        ["transfer", to @ ..] => AgentAction::Transfer {
+            to: target_of(to),
+            consult: false,
+        },
+        ["consult", to @ ..] => AgentAction::Transfer {
+            to: target_of(to),
+            consult: true,
+        },
+        ["complete"] => AgentAction::Complete,
+        ["cancel"] => AgentAction::Cancel,
+        ["conference"] => AgentAction::Conference,
+        ["drop", leg] => AgentAction::Drop { leg: leg_of(leg) },
+        ["supervise", mode] => AgentAction::Supervise {
+            mode: mode_of(mode),
+        },
+        ["take-over"] => AgentAction::TakeOver,
+        ["hang-up"] => AgentAction::HangUp,
+        ["hold"] => AgentAction::Hold { on: true },
+        ["wrap-up"] => AgentAction::WrapUp {
+            disposition: "done".into(),
+        },
+        other => panic!("no such click: {other:?}"),
+    }
+}
+
+fn target_of(words: &[&str]) -> Target {
+    match words {
+        ["agent", agent] => Target::Agent {
+            agent: (*agent).into(),
+        },
+        ["queue", queue] => Target::Queue {
+            queue: (*queue).into(),
+        },
+        ["number"] => Target::Number {
+            number: SlotValue {
+                shown: Masked::authored("••0001"),
+                secret: Some(9),
+            },
+        },
+        other => panic!("no such target: {other:?}"),
     }
 }
 

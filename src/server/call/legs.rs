@@ -1,0 +1,247 @@
+//! Legs that come to a running call and go, and the people behind them in the router's books.
+//!
+//! Every request for somebody has a ticket of its own in the router, because one call may ask for
+//! more than one person: the call's id for the first, `id~1` and so on after it. What the router says
+//! of a ticket that is not the current one came too late and is dropped here, before the journal.
+
+use super::CallMessage;
+use super::mixer::LEGS_MAX;
+use super::task::CallTask;
+use crate::dispatch::{self, DispatchMessage};
+use crate::line_out::{DialOut, DialRefused};
+use sidetone_acd::AcdInput;
+use sidetone_call::Enqueue;
+use sidetone_edge::LegHandle;
+use sidetone_types::*;
+use std::collections::BTreeMap;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+/// A call's pages in the router's books.
+#[derive(Default)]
+pub(super) struct Tickets {
+    count: u32,
+    /// The one that asks for somebody now.
+    asking: Option<CallId>,
+    /// Under which each agent on the call is busy.
+    held: BTreeMap<AgentId, CallId>,
+    /// The call out that is being made.
+    dialling: Option<(RequestId, AbortHandle)>,
+}
+
+impl Tickets {
+    pub fn is_asking(&self, ticket: &CallId) -> bool {
+        self.asking.as_ref() == Some(ticket)
+    }
+}
+
+impl CallTask {
+    /// Something the router says of a ticket.
+    pub(super) fn routed(&mut self, ticket: &CallId, input: CallInput) {
+        if !self.tickets.is_asking(ticket) {
+            return;
+        }
+        if matches!(input, CallInput::QueueRefused { .. }) {
+            self.tickets.asking = None;
+        }
+        self.give(input);
+    }
+
+    pub(super) fn ask_router(&mut self, wanted: Enqueue) {
+        self.leave_router();
+        let ticket = dispatch::ticket(&self.handle.call, self.tickets.count);
+        self.tickets.count += 1;
+        self.tickets.asking = Some(ticket.clone());
+        let mood = self.facts.caller_mood();
+        let arrival = dispatch::arrival(ticket, wanted, mood, &self.house.clock);
+        self.dispatch(AcdInput::CallArrived(arrival));
+    }
+
+    pub(super) fn leave_router(&mut self) {
+        if let Some(call) = self.tickets.asking.take() {
+            self.dispatch(AcdInput::CallLeft { call });
+        }
+    }
+
+    /// An agent has answered.
+    pub(super) fn agent_leg(&mut self, agent: AgentId, ticket: CallId, leg: LegHandle) {
+        let wanted = self.tickets.is_asking(&ticket);
+        if wanted {
+            self.tickets.asking = None;
+        }
+        self.tickets.held.insert(agent.clone(), ticket);
+        let party = Party::Agent {
+            agent: agent.clone(),
+        };
+        match self.join(leg, party, wanted) {
+            Some(leg) => self.give(CallInput::Accepted { agent, leg }),
+            None => self.release(&agent),
+        }
+    }
+
+    /// A supervisor steps onto the call.
+    pub(super) fn supervisor_leg(
+        &mut self,
+        agent: AgentId,
+        ticket: CallId,
+        mode: SuperviseMode,
+        leg: LegHandle,
+    ) {
+        self.tickets.held.insert(agent.clone(), ticket);
+        let party = Party::Supervisor {
+            agent: agent.clone(),
+        };
+        match self.join(leg, party, true) {
+            Some(leg) => self.give(CallInput::Supervises { agent, leg, mode }),
+            None => self.release(&agent),
+        }
+    }
+
+    /// An agent of this call is back. Says whether the call took them.
+    pub(super) fn returned(&mut self, agent: AgentId, leg: LegHandle, done: oneshot::Sender<bool>) {
+        let party = Party::Agent {
+            agent: agent.clone(),
+        };
+        let Some(leg) = self.join(leg, party, true) else {
+            let _ = done.send(false);
+            return;
+        };
+        self.give(CallInput::Returned { agent, leg });
+        // A leg that the call has no use for is hung up at once.
+        let _ = done.send(self.legs.contains_key(&leg));
+    }
+
+    /// Gives a leg its number. A call with too many legs, or one that does not want it, closes it.
+    fn join(&mut self, leg: LegHandle, party: Party, wanted: bool) -> Option<LegId> {
+        if !wanted || self.legs.len() >= LEGS_MAX {
+            leg.close();
+            return None;
+        }
+        let id = self.next_leg();
+        let wire = leg.wire;
+        self.add_leg(id, leg);
+        self.give(CallInput::LegJoined {
+            leg: id,
+            party,
+            wire,
+        });
+        Some(id)
+    }
+
+    /// Calls a number outside.
+    pub(super) fn dial(&mut self, request: RequestId, number: &SlotValue) {
+        let Some(line) = self.house.line_out() else {
+            let reason = "no_line_out".to_owned();
+            self.give(CallInput::Dialled {
+                request,
+                outcome: DialOutcome::Refused { reason },
+            });
+            return;
+        };
+        let dial = DialOut {
+            call: self.handle.call.clone(),
+            by: self.facts.view.transfer.as_ref().map(|one| one.by.clone()),
+            number: Heard::new(self.safe.open(number)),
+        };
+        let number = number.shown.clone();
+        let handle = self.handle.clone();
+        let task = tokio::spawn(async move {
+            let result = line.dial(dial).await.map(Box::new);
+            let dialled = CallMessage::Dialled {
+                request,
+                number,
+                result,
+            };
+            handle.send(dialled).await;
+        });
+        self.tickets.dialling = Some((request, task.abort_handle()));
+    }
+
+    pub(super) fn cancel_dial(&mut self, request: RequestId) {
+        if let Some((_, task)) = self.tickets.dialling.take_if(|(own, _)| *own == request) {
+            task.abort();
+        }
+    }
+
+    pub(super) fn dialled(
+        &mut self,
+        request: RequestId,
+        number: Masked,
+        result: Result<Box<LegHandle>, DialRefused>,
+    ) {
+        self.tickets.dialling.take_if(|(own, _)| *own == request);
+        let outcome = match result {
+            Ok(leg) => match self.join(*leg, Party::Outside { number }, true) {
+                Some(leg) => DialOutcome::Answered { leg },
+                None => DialOutcome::Refused {
+                    reason: "too_many_legs".to_owned(),
+                },
+            },
+            Err(DialRefused(reason)) => DialOutcome::Refused { reason },
+        };
+        self.give(CallInput::Dialled { request, outcome });
+    }
+
+    /// The agent and this call have parted; wrap-up begins.
+    pub(super) fn part_from(&mut self, agent: &AgentId) {
+        if let Some(call) = self.tickets.held.remove(agent) {
+            let agent = agent.clone();
+            self.dispatch(AcdInput::CallFinished { agent, call });
+        }
+    }
+
+    /// The agent is free at once.
+    pub(super) fn release(&mut self, agent: &AgentId) {
+        self.part_from(agent);
+        let agent = agent.clone();
+        self.dispatch(AcdInput::WrapUpDone { agent });
+    }
+
+    /// Nobody may stay busy with a call that is gone.
+    pub(super) fn release_everybody(&mut self) {
+        self.leave_router();
+        if let Some((_, task)) = self.tickets.dialling.take() {
+            task.abort();
+        }
+        for agent in self.tickets.held.keys().cloned().collect::<Vec<_>>() {
+            self.release(&agent);
+        }
+    }
+
+    /// What was on its way when the call ended.
+    pub(super) fn turn_away(&mut self, message: CallMessage) {
+        match message {
+            CallMessage::AgentLeg { agent, ticket, leg }
+            | CallMessage::SupervisorLeg {
+                agent, ticket, leg, ..
+            } => {
+                leg.close();
+                self.tickets.held.insert(agent, ticket);
+            }
+            CallMessage::Returned { leg, done, .. } => {
+                leg.close();
+                let _ = done.send(false);
+            }
+            CallMessage::Dialled {
+                result: Ok(leg), ..
+            } => leg.close(),
+            _ => {}
+        }
+    }
+
+    /// Puts a number that an agent keyed into the safe.
+    pub(super) fn number_to_safe(&mut self, number: &str) -> SlotValue {
+        let shown = Masked::authored(crate::line_out::shown_number(number));
+        let secret = Some(self.safe.put(Heard::new(number)));
+        SlotValue { shown, secret }
+    }
+
+    /// The router's inbox is a second of work long; when even that is full, the message waits in a
+    /// task of its own.
+    pub(super) fn dispatch(&self, input: AcdInput) {
+        let dispatch = self.house.dispatch.clone();
+        if let Some(message) = dispatch.try_send(DispatchMessage::Input(input)) {
+            tokio::spawn(async move { dispatch.send(message).await });
+        }
+    }
+}
