@@ -1,5 +1,5 @@
 # Two commands are all a user needs: `make run` and `make test`.
-.PHONY: run test setup setup-test build web fmt clippy deny unit e2e eval bench clean
+.PHONY: run test setup setup-test build web fmt clippy deny unit fuzz-minute fuzz fuzz-run e2e eval bench clean
 
 BIN := target/release/sidetone
 CARGO := cargo
@@ -9,7 +9,7 @@ CONFIG ?=
 run: setup build ## Build everything and serve it on http://localhost:8080
 	$(BIN) serve $(if $(CONFIG),--config $(CONFIG))
 
-test: setup-test web fmt clippy deny unit build e2e ## All checks and tests
+test: setup-test web fmt clippy deny unit fuzz-minute build e2e ## All checks and tests
 
 setup: ## Install what is missing, after naming it
 	@scripts/setup.sh run
@@ -37,6 +37,12 @@ deny:
 	$(CARGO) deny --locked --log-level error check bans licenses sources
 unit: web/dist/index.html
 	$(CARGO) test --release --workspace --locked
+# FUZZ_SECONDS is for each target; two run at a time.
+fuzz-minute: FUZZ_SECONDS ?= 60
+fuzz-minute fuzz-run:
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --release --locked -p sidetone-edge --test edge no_input_panics -- --nocapture
+fuzz: FUZZ_SECONDS ?= 3600
+fuzz: fuzz-run ## Every parser that a stranger reaches, an hour each (FUZZ_SECONDS=…)
 e2e: build ## Chromium calls the engine; the sound of both sides is measured
 	cd web && node e2e/run.mjs
 

@@ -20,6 +20,8 @@
 
 pub mod dialects;
 pub mod frames;
+#[doc(hidden)]
+pub mod fuzzing;
 mod leg;
 mod outgoing;
 pub mod ports;

@@ -137,6 +137,13 @@ pub struct CallStart {
     pub speech: bool,
     /// Whether people are on duty now.
     pub open: bool,
+    /// The flow that the dialled number leads to, in place of the open question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// Two people talk already, on another system: they are heard and nothing is said. The agent's
+    /// leg comes with the next inputs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assist_only: bool,
 }
 
 /// What the CRM says of the caller before the first word.

@@ -216,12 +216,18 @@ impl Call {
             self.tier = customer.tier;
         }
         self.listen_to(LegId::CALLER);
+        if start.assist_only {
+            self.phase = Phase::Waiting;
+            return;
+        }
         self.say("welcome-notice");
-        if self.speech {
-            self.ask_open("welcome-open");
-        } else {
+        if !self.speech {
             self.degrade("recognizer", "keypad menu");
-            self.offer_menu();
+        }
+        match start.entry.filter(|flow| self.book.flows.contains_key(flow)) {
+            Some(flow) => self.enter_flow(&flow),
+            None if self.speech => self.ask_open("welcome-open"),
+            None => self.offer_menu(),
         }
     }
 

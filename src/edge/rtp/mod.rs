@@ -16,6 +16,7 @@
 //! **Not here.** Session descriptions and dialogs (`sip`), codecs and the jitter buffer (`media`).
 
 mod control;
+pub(crate) mod fuzzing;
 mod leg;
 mod packet;
 mod params;

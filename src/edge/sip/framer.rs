@@ -67,7 +67,10 @@ impl Framer {
             };
             let head = from + at + 4;
             match length_of(&self.buffer[..head]) {
-                Some(body) if head + body <= BYTES_MAX => self.length = Some(head + body),
+                // A length near the largest number must not wrap around.
+                Some(body) if head.saturating_add(body) <= BYTES_MAX => {
+                    self.length = Some(head + body);
+                }
                 _ => return Some(Framed::Lost(self.give_up())),
             }
         }

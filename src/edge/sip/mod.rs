@@ -35,6 +35,7 @@ mod digest;
 mod dispatch;
 mod fork;
 mod framer;
+pub(crate) mod fuzzing;
 mod guard;
 mod incoming;
 mod message;

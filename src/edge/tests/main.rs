@@ -1,8 +1,9 @@
-//! Real calls inside one process, over the loopback interface: both ends of a leg, and the streams of
-//! telephone systems with the tests as the telephone system.
+//! Real calls inside one process, over the loopback interface: both ends of a leg, and phones, trunks
+//! and the streams of telephone systems with the tests as the other side. And what no input may do.
 
 mod audiosocket;
 mod calls;
+mod fuzz;
 mod network;
 mod rtp;
 mod sip;

@@ -164,6 +164,14 @@ pub async fn click(
     if let AgentAction::Transfer { to, .. } = &action {
         super::control::may_go_to(&house, &who, to)?;
     }
+    let how = match &action {
+        AgentAction::Supervise { mode } => Some(format!("{mode:?}").to_lowercase()),
+        AgentAction::TakeOver => Some("take_over".to_owned()),
+        _ => None,
+    };
+    if let Some(how) = how {
+        house.audit(&who.0.id, "supervise", &call, &how).await;
+    }
     let by = AgentId::new(&who.0.id);
     let action = house.with_ticket_number(action);
     done(&handle, |done| CallMessage::Click { by, action, done }).await

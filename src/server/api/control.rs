@@ -48,8 +48,17 @@ pub async fn targets(State(house): State<Arc<House>>, who: Who) -> Reply<Json<Va
             })
         })
         .collect();
+    let met = users.iter().filter(|user| DESK.contains(&user.role));
+    let people: Vec<Value> = met
+        .map(|user| {
+            json!({
+                "id": user.id, "display_zh": user.display_zh, "display_en": user.display_en,
+            })
+        })
+        .collect();
     Ok(Json(json!({
-        "agents": agents, "queues": queues, "line_out": house.line_out().is_some(),
+        "agents": agents, "queues": queues, "people": people,
+        "line_out": house.line_out().is_some(),
     })))
 }
 

@@ -1,7 +1,7 @@
 // The typed client. One function per address; every failure becomes a `Problem`.
 
 import { api } from './paths';
-import type { AgentAction, CallEvent, Lang, Ticket } from './event';
+import type { AgentAction, CallEvent, Lang, SuperviseMode, Ticket } from './event';
 import type * as T from './types';
 
 /** An RFC 9457 problem, or what the page makes of a failure that never reached the engine. */
@@ -96,7 +96,11 @@ export const client = {
 
   agent: () => get<{ agent: string; state: T.AgentState; since_ms: number; call?: T.CallView | null }>(api.agent()),
   setAgentState: (state: T.ChosenState) => post<{ state?: T.AgentState } | undefined>(api.agentState(), { state }),
-  accept: (call: string, sdp: string) => post<{ sdp: string }>(api.callAccept(call), { sdp }),
+  /** `back`: the agent is on this call already and takes its sound to this page. */
+  accept: (call: string, sdp: string, back = false) => post<{ sdp: string }>(api.callAccept(call), { sdp, back }),
+  transferTargets: () => get<T.TransferTargets>(api.transferTargets()),
+  transferOut: (call: string, number: string, consult: boolean) => post<void>(api.transferOut(call), { number, consult }),
+  supervise: (call: string, sdp: string, mode: SuperviseMode) => post<{ sdp: string }>(api.supervise(call), { sdp, mode }),
   decline: (call: string) => post<void>(api.callDecline(call)),
   click: (call: string, action: AgentAction) => post<void>(api.callClick(call), action),
   ticketDraft: (call: string) => get<Ticket>(api.ticketDraft(call)),

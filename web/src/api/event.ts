@@ -76,7 +76,16 @@ export type Party =
   | { role: 'caller' }
   | { role: 'assistant' }
   | { role: 'agent'; agent: string }
-  | { role: 'supervisor'; agent: string };
+  | { role: 'supervisor'; agent: string }
+  | { role: 'outside'; number: string };
+/** Where somebody beside the caller stands in a call. */
+export type Seat = 'main' | 'consult' | 'away' | 'monitor' | 'whisper' | 'barge';
+export type SuperviseMode = 'monitor' | 'whisper' | 'barge';
+export type Target =
+  | { to: 'agent'; agent: string }
+  | { to: 'queue'; queue: string }
+  | { to: 'number'; number: SlotValue };
+export type TransferOutcome = 'completed' | 'conference' | 'cancelled' | 'failed';
 
 export type EventKind =
   | {
@@ -124,6 +133,12 @@ export type EventKind =
   | { type: 'offered'; agent: string }
   | { type: 'offer_ended'; agent: string; outcome: 'accepted' | 'declined' | 'timed_out' | 'revoked' }
   | { type: 'answered'; agent: string; leg: number }
+  | { type: 'seated'; leg: number; party: Party; seat: Seat }
+  | { type: 'transfer_started'; by: string; to: Target; consult: boolean }
+  | { type: 'transfer_ended'; by: string; outcome: TransferOutcome; reason: string }
+  | { type: 'agent_away'; agent: string; grace_ms: number }
+  | { type: 'agent_back'; agent: string; leg: number }
+  | { type: 'taken_over'; by: string; from?: string | null }
   | { type: 'hold_started'; by: number }
   | { type: 'hold_ended'; by: number }
   | { type: 'muted'; leg: number; on: boolean }
@@ -158,6 +173,13 @@ export type AgentAction =
   | { click: 'mute'; on: boolean }
   | { click: 'key'; key: string }
   | { click: 'hang_up' }
+  | { click: 'transfer'; to: Target; consult: boolean }
+  | { click: 'complete' }
+  | { click: 'cancel' }
+  | { click: 'conference' }
+  | { click: 'drop'; leg: number }
+  | { click: 'supervise'; mode: SuperviseMode }
+  | { click: 'take_over' }
   | { click: 'card'; card: number; action: CardAction; text: string | null }
   | { click: 'summary'; sentences: SummarySentence[] }
   | { click: 'ticket'; ticket: Ticket }

@@ -29,6 +29,9 @@ export const api = {
   callAccept: (call: string) => `/api/calls/${id(call)}/accept`,
   callDecline: (call: string) => `/api/calls/${id(call)}/decline`,
   callClick: (call: string) => `/api/calls/${id(call)}/click`,
+  transferOut: (call: string) => `/api/calls/${id(call)}/transfer-out`,
+  supervise: (call: string) => `/api/calls/${id(call)}/supervise`,
+  transferTargets: () => '/api/transfer-targets',
   ticketDraft: (call: string) => `/api/calls/${id(call)}/ticket-draft`,
 
   captions: (call: string, token: string) => `/api/calls/${id(call)}/captions${query({ token })}`,

@@ -6,9 +6,12 @@ import type {
   EndReason,
   Lang,
   MoodWord,
+  Party,
   Passage,
+  Seat,
   Severity,
   SummarySentence,
+  Target,
   Ticket,
   Wire,
   Word,
@@ -123,6 +126,16 @@ export interface FoundIntent {
   intent: string;
   score: number;
 }
+export type CallParty = Party & { leg: number; seat: Seat; muted: boolean };
+export type CallTransfer = Target & { by: string; consult: boolean };
+/** Whom a call can be given to now. */
+export interface TransferTargets {
+  agents: { agent: string; display_zh: string; display_en: string; state: AgentState }[];
+  queues: { queue: string; name_zh: string; name_en: string; waiting: number; staffed: number }[];
+  line_out: boolean;
+  /** Everybody who may be met on a call. */
+  people: { id: string; display_zh: string; display_en: string }[];
+}
 export interface CallView {
   call: string;
   lang: Lang;
@@ -134,6 +147,12 @@ export interface CallView {
   agent?: string | null;
   queue?: string | null;
   position?: number | null;
+  /** Everybody beside the caller who has a seat in the call. */
+  parties?: CallParty[];
+  /** Somebody is being fetched or consulted. */
+  transfer?: CallTransfer | null;
+  /** How the last transfer ended, and why. */
+  transferEnded?: { outcome: string; reason: string } | null;
   ended?: { reason: EndReason; at_us: number } | null;
   duration_us: number;
   turns: Turn[];
@@ -363,6 +382,10 @@ export type LiveMessage =
       call: string;
       from: RingFrom;
       queue: string;
+      queue_zh?: string;
+      queue_en?: string;
+      /** A colleague gives the call away, or wants to ask something. */
+      transfer?: { by: string; consult: boolean } | null;
       lang: Lang;
       intent?: string | null;
       waited_s: number;

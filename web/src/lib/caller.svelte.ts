@@ -8,12 +8,21 @@ import type { CallView, RecordedCaller } from '../api/types';
 import { audioContext, RecordedVoice } from './audio';
 import { CueWalk } from './cues';
 import { CallFold, emptyView } from './fold';
+import { names } from './names.svelte';
 import { microphone, VoiceError, VoiceLeg, type VoiceTrouble } from './webrtc';
 
 export type CallerPhase = 'idle' | 'connecting' | 'live' | 'over';
 /** Who has the word, for the status line. */
 export type Doing = 'connecting' | 'speaking' | 'hearing' | 'listening' | 'thinking' | 'waiting' | 'talking' | 'held';
 export type CallerTrouble = VoiceTrouble | 'full' | 'offline' | 'audio_file' | 'refused';
+
+/** One caption; the name of whoever answered comes with it. */
+interface Caption {
+  type: string;
+  event?: CallEvent;
+  agent_zh?: string;
+  agent_en?: string;
+}
 
 const CUE_TICK_MS = 50;
 
@@ -34,7 +43,7 @@ export class CallerCall {
   #leg: VoiceLeg | undefined;
   #voice: RecordedVoice | undefined;
   #fold: CallFold | undefined;
-  #captions: LiveSocket<{ type: string; event?: CallEvent }> | undefined;
+  #captions: LiveSocket<Caption> | undefined;
   #walk: CueWalk | undefined;
   #startedAt = 0;
   #timers: ReturnType<typeof setInterval>[] = [];
@@ -139,7 +148,10 @@ export class CallerCall {
     this.#startedAt = performance.now();
     this.#captions = new LiveSocket(api.captions(this.view.call, this.#token), {
       message: (message) => {
-        if (message.type === 'event' && message.event) this.#take(message.event);
+        if (message.type !== 'event' || !message.event) return;
+        const { event } = message;
+        if (event.type === 'answered' && message.agent_zh) names.learnAgent(event.agent, message.agent_zh, message.agent_en ?? message.agent_zh);
+        this.#take(event);
       },
       state: (connected) => (this.captionsConnected = connected),
     });

@@ -1,7 +1,7 @@
 // The agent's desk: state, the ringing call, the voice leg and the call as it unfolds.
 
 import { client, Problem } from '../api/client';
-import type { AgentAction, CardAction, SummarySentence, Ticket } from '../api/event';
+import type { AgentAction, CardAction, SummarySentence, Target, Ticket } from '../api/event';
 import { api } from '../api/paths';
 import { LiveSocket } from '../api/socket';
 import type { AgentState, CallView, ChosenState, Customer, LiveMessage, Ringing } from '../api/types';
@@ -10,6 +10,7 @@ import { CallFold, emptyView } from './fold';
 import { microphone, VoiceError, VoiceLeg, type VoiceTrouble } from './webrtc';
 
 const LATE_VIEW_MS = 500;
+const OWN_RETURN_MS = 2000;
 
 export class Desk {
   state = $state<AgentState>('offline');
@@ -26,18 +27,23 @@ export class Desk {
   hasVoice = $state(false);
   muted = $state(false);
   held = $derived(this.view?.state === 'held');
+  /** This agent's own place in the call. */
+  seat = $derived(this.view?.parties?.find((one) => one.role === 'agent' && one.agent === this.#me)?.seat);
+  /** Why a ring stopped on this page without its doing. */
+  ringNote = $state<'answered_elsewhere' | 'caller_gone' | 'timed_out' | null>(null);
   /** The text of the accepted card, for reading aloud. */
   script = $state<{ text: string; source: string } | null>(null);
 
-  #agent = '';
+  #me = $state('');
   #leg: VoiceLeg | undefined;
+  #backAt = 0;
   #fold: CallFold | undefined;
   #fromSnapshot = false;
   #sound: Ring | undefined;
   #socket: LiveSocket<LiveMessage> | undefined;
 
   async open(agent: string): Promise<void> {
-    this.#agent = agent;
+    this.#me = agent;
     this.#socket = new LiveSocket<LiveMessage>(api.live(), {
       message: (message) => this.#take(message),
       state: (connected) => {
@@ -102,6 +108,32 @@ export class Desk {
     return this.#click({ click: 'hang_up' });
   }
 
+  transfer(to: Target, consult: boolean): Promise<boolean> {
+    return this.#click({ click: 'transfer', to, consult });
+  }
+  async transferOut(number: string, consult: boolean): Promise<boolean> {
+    const call = this.view?.call;
+    if (!call) return false;
+    return this.#guard(() => client.transferOut(call, number, consult));
+  }
+  complete(): Promise<boolean> {
+    return this.#click({ click: 'complete' });
+  }
+  cancelTransfer(): Promise<boolean> {
+    return this.#click({ click: 'cancel' });
+  }
+  conference(): Promise<boolean> {
+    return this.#click({ click: 'conference' });
+  }
+  drop(leg: number): Promise<boolean> {
+    return this.#click({ click: 'drop', leg });
+  }
+  /** Takes the sound of the running call to this page. */
+  async takeSound(): Promise<void> {
+    const call = this.view?.call;
+    if (call && !this.accepting) await this.#connect(call, true);
+  }
+
   async card(card: number, action: CardAction, text: string | null = null): Promise<void> {
     const shown = this.view?.cards.find((one) => one.card === card);
     if (!shown) return;
@@ -121,7 +153,7 @@ export class Desk {
     if (await this.#click({ click: 'wrap_up', disposition })) this.#clearCall();
   }
 
-  async #connect(call: string): Promise<void> {
+  async #connect(call: string, back = false): Promise<void> {
     this.accepting = true;
     this.problem = null;
     this.voiceTrouble = null;
@@ -131,11 +163,13 @@ export class Desk {
       const voice = await microphone();
       this.#dropVoice();
       if (this.view?.call !== call) this.#begin(call);
-      begun = true;
-      this.#leg = await VoiceLeg.open(voice, async (sdp) => (await client.accept(call, sdp)).sdp, {
+      begun = !back;
+      this.#leg = await VoiceLeg.open(voice, async (sdp) => (await client.accept(call, sdp, back)).sdp, {
         lost: () => (this.voiceTrouble = 'line_lost'),
       });
       this.hasVoice = true;
+      if (back) this.#backAt = Date.now();
+      this.ringNote = null;
     } catch (cause) {
       if (cause instanceof VoiceError) this.voiceTrouble = cause.trouble;
       else this.problem = cause;
@@ -168,9 +202,10 @@ export class Desk {
   #take(message: LiveMessage): void {
     switch (message.type) {
       case 'agent_state':
-        if (message.agent !== this.#agent) return;
+        if (message.agent !== this.#me) return;
         this.state = message.state;
         this.since_ms = message.since_ms;
+        if (message.state === 'wrap_up') this.#dropVoice();
         if (message.state === 'available' || message.state === 'break' || message.state === 'offline') this.#clearCall();
         return;
       case 'ringing':
@@ -178,8 +213,7 @@ export class Desk {
         return;
       case 'ring_ended':
         if (this.ring?.call !== message.call) return;
-        if (message.outcome === 'accepted') this.#stopRing();
-        else this.#ringOver();
+        this.#ringEnded(message.outcome);
         return;
       case 'reload':
         // Events were missed: fold the call anew from what the next connection sends.
@@ -195,12 +229,27 @@ export class Desk {
     if (this.ring?.call === ring.call) return;
     if (this.view?.call !== ring.call) this.#clearCall();
     this.ring = ring;
+    this.ringNote = null;
     this.#stopRing();
     this.#sound = new Ring();
     // The call's events come with the ring the first time; a call that rings here again is asked for.
     setTimeout(() => {
       if (this.ring?.call === ring.call && !this.view) void this.#load();
     }, LATE_VIEW_MS);
+  }
+
+  /** Answered here the page goes on by itself; answered on another page or phone it only looks on. */
+  #ringEnded(outcome: string): void {
+    if (outcome === 'accepted') {
+      this.#stopRing();
+      if (this.accepting) return;
+      this.ring = null;
+      this.ringNote = 'answered_elsewhere';
+      return;
+    }
+    if (outcome === 'revoked') this.ringNote = 'caller_gone';
+    if (outcome === 'timed_out') this.ringNote = 'timed_out';
+    this.#ringOver();
   }
 
   /** The ring ended without an answer: nothing of the call stays on the desk. */
@@ -219,6 +268,14 @@ export class Desk {
     if (!this.#fold?.apply(message.event)) return;
     if (message.event.type === 'call_started') void this.#loadCustomer();
     if (message.event.type === 'call_ended') this.#dropVoice();
+    // The sound went to another page of this agent, or the call to somebody else.
+    if (message.event.type === 'agent_back' && message.event.agent === this.#me && this.hasVoice && !this.accepting) this.#elsewhere();
+  }
+
+  /** Our own return is told after the answer; only a later one is another page's. */
+  #elsewhere(): void {
+    if (Date.now() - this.#backAt < OWN_RETURN_MS) return;
+    this.#dropVoice();
   }
 
   #begin(call: string): void {
@@ -255,6 +312,7 @@ export class Desk {
   }
 
   #clearCall(): void {
+    if (this.ringNote === 'answered_elsewhere') this.ringNote = null;
     this.#dropVoice();
     this.view = null;
     this.customer = null;

@@ -30,6 +30,63 @@ const card = (number: number, utterance = 1, score = 800) => ({
   passage: { document: 'd', title: 't', section: 's', text: 'x', score },
 });
 
+const sits = (leg: number, agent: string, seat: 'main' | 'consult' | 'away' | 'whisper'): EventKind => ({
+  type: 'seated', leg, seat, party: seat === 'whisper' ? { role: 'supervisor', agent } : { role: 'agent', agent },
+});
+
+describe('call control', () => {
+  const talk: [number, EventKind][] = [
+    started,
+    [1, { type: 'queue_entered', queue: 'service', priority: 0, skills: [], reason: 'asked' }],
+    [2, { type: 'answered', agent: 'mei', leg: 2 }],
+    [2, sits(2, 'mei', 'main')],
+  ];
+  it('shows who is consulted, and who has the call after that', () => {
+    const consult: [number, EventKind][] = [
+      ...talk,
+      [3, { type: 'transfer_started', by: 'mei', to: { to: 'agent', agent: 'jack' }, consult: true }],
+      [3, { type: 'hold_started', by: 2 }],
+      [4, { type: 'offered', agent: 'jack' }],
+      [5, sits(3, 'jack', 'consult')],
+    ];
+    const asked = fold(consult);
+    expect(asked.state).toBe('held');
+    expect(asked.transfer).toMatchObject({ by: 'mei', consult: true, agent: 'jack' });
+    expect(asked.parties?.map((one) => one.seat)).toEqual(['main', 'consult']);
+    const done = fold([
+      ...consult,
+      [6, { type: 'hold_ended', by: 2 }],
+      [6, { type: 'transfer_ended', by: 'mei', outcome: 'completed', reason: '' }],
+      [6, sits(3, 'jack', 'main')],
+      [6, { type: 'wrap_up_started', agent: 'mei' }],
+      [6, { type: 'answered', agent: 'jack', leg: 3 }],
+    ]);
+    expect(done).toMatchObject({ state: 'talking', agent: 'jack', transfer: null });
+    expect(done.parties).toHaveLength(1);
+  });
+  it('keeps the wrap-up of one who gave the call away apart from the call', () => {
+    const blind = fold([
+      ...talk,
+      [3, { type: 'transfer_started', by: 'mei', to: { to: 'queue', queue: 'aftersales' }, consult: false }],
+      [3, { type: 'wrap_up_started', agent: 'mei' }],
+      [4, { type: 'wrap_up_ended', agent: 'mei', disposition: 'solved' }],
+    ]);
+    expect(blind.state).toBe('waiting');
+    expect(blind.disposition).toBeUndefined();
+  });
+  it('keeps the seat of an agent whose line is gone', () => {
+    const away = fold([...talk, [3, { type: 'leg_left', leg: 2, reason: 'far_end' }], [3, sits(2, 'mei', 'away')]]);
+    expect(away.parties).toMatchObject([{ seat: 'away', agent: 'mei' }]);
+    const back = fold([
+      ...talk,
+      [3, sits(2, 'mei', 'away')],
+      [4, { type: 'agent_back', agent: 'mei', leg: 3 }],
+      [4, sits(3, 'mei', 'main')],
+    ]);
+    expect(back.parties).toMatchObject([{ leg: 3, seat: 'main' }]);
+  });
+});
+
 describe('call fold', () => {
   it('knows who is on which leg', () => {
     expect([0, 1, 2, 7].map(speakerOf)).toEqual(['caller', 'assistant', 'agent', 'agent']);

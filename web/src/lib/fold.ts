@@ -2,7 +2,7 @@
 // this one folds live calls in the page, event by event.
 
 import type { CallEvent, EventKind } from '../api/event';
-import type { CallView, MoodPoint, Speaker, Turn } from '../api/types';
+import type { CallParty, CallView, MoodPoint, Speaker, Turn } from '../api/types';
 
 const CALLER_LEG = 0;
 const ASSISTANT_LEG = 1;
@@ -23,6 +23,7 @@ export function emptyView(call: string): CallView {
     mood: { points: [] },
     summary: [],
     summary_edited: false,
+    parties: [],
     events: [],
   };
 }
@@ -42,6 +43,11 @@ const MARKED = new Set<EventKind['type']>([
   'degraded',
   'queue_entered',
   'answered',
+  'transfer_started',
+  'transfer_ended',
+  'agent_away',
+  'agent_back',
+  'taken_over',
   'hold_started',
   'hold_ended',
   'compliance_hit',
@@ -57,6 +63,7 @@ export function apply(view: CallView, event: CallEvent): void {
   }
   if (MARKED.has(event.type)) view.events.push({ at_us: event.at, label: event.type });
   applyProgress(view, event);
+  applyParties(view, event);
   applySpeech(view, event);
   applyUnderstanding(view, event);
   applyAssist(view, event);
@@ -82,7 +89,8 @@ function applyProgress(view: CallView, event: CallEvent): void {
       view.position = event.position;
       break;
     case 'offered':
-      view.state = 'ringing';
+      // While somebody to consult rings, the caller has an agent.
+      if (view.state === 'waiting') view.state = 'ringing';
       break;
     case 'offer_ended':
       if (event.outcome !== 'accepted' && view.state === 'ringing') view.state = 'waiting';
@@ -104,11 +112,53 @@ function applyProgress(view: CallView, event: CallEvent): void {
       closeOpenTurns(view, event.at);
       break;
     case 'wrap_up_started':
-      view.state = 'wrap_up';
+      // An agent who gave the call away wraps up while it goes on.
+      if (view.ended) view.state = 'wrap_up';
       break;
     case 'wrap_up_ended':
+      if (!view.ended) break;
       view.state = 'ended';
       view.disposition = event.disposition;
+      break;
+  }
+}
+
+/** Who is on the call, and who is being fetched. */
+function applyParties(view: CallView, event: CallEvent): void {
+  const parties = (view.parties ??= []);
+  const without = (goes: (one: CallParty) => boolean) => (view.parties = parties.filter((one) => !goes(one)));
+  switch (event.type) {
+    case 'seated': {
+      const muted = parties.some((one) => one.leg === event.leg && one.muted);
+      without((one) => one.leg === event.leg);
+      view.parties.push({ ...event.party, leg: event.leg, seat: event.seat, muted });
+      if (event.seat === 'main' && (view.state === 'waiting' || view.state === 'ringing')) view.state = 'talking';
+      break;
+    }
+    case 'leg_left':
+      without((one) => one.leg === event.leg && one.seat !== 'away');
+      break;
+    case 'muted':
+      for (const one of parties) if (one.leg === event.leg) one.muted = event.on;
+      break;
+    case 'agent_back':
+      without((one) => one.role === 'agent' && one.agent === event.agent);
+      break;
+    case 'wrap_up_started':
+      without((one) => one.role === 'agent' && one.agent === event.agent);
+      if (!view.ended && view.transfer?.by === event.agent && (view.state === 'talking' || view.state === 'held')) view.state = 'waiting';
+      break;
+    case 'transfer_started':
+      view.transfer = { ...event.to, by: event.by, consult: event.consult };
+      view.transferEnded = null;
+      if (!event.consult) view.state = 'waiting';
+      break;
+    case 'transfer_ended':
+      view.transfer = null;
+      view.transferEnded = { outcome: event.outcome, reason: event.reason };
+      break;
+    case 'call_ended':
+      view.parties = [];
       break;
   }
 }

@@ -28,6 +28,19 @@ class Names {
     for (const one of board.agents) this.#agents[one.agent] = { zh: one.display_zh, en: one.display_en };
     for (const one of board.queues) this.#queues[one.queue] = { zh: one.name_zh, en: one.name_en };
   }
+  learnAgent(id: string, zh: string, en: string): void {
+    this.#agents[id] = { zh, en };
+  }
+  /** Asks who is who, on pages that have no wallboard. */
+  async loadPeople(): Promise<void> {
+    try {
+      const found = await client.transferTargets();
+      for (const one of found.people) this.learnAgent(one.id, one.display_zh, one.display_en);
+      for (const one of found.queues) this.#queues[one.queue] = { zh: one.name_zh, en: one.name_en };
+    } catch {
+      // Log-in names are shown instead.
+    }
+  }
   get agentIds(): string[] {
     return Object.keys(this.#agents);
   }

@@ -154,7 +154,14 @@ impl Day {
                     .skills
                     .push(if self.random.chance(80) { "vip" } else { "tax" }.into());
             }
+            // Transfers by name, and supervisors who step onto a call.
+            arrival.agent = self.random.chance(8).then(|| self.agent());
             let at = self.random.below(1_500_000);
+            if self.random.chance(5) {
+                let agent = self.agent();
+                let call = CallId::new(format!("s{n}"));
+                self.plan(at, AcdInput::Seize { agent, call });
+            }
             self.plan(at, AcdInput::CallArrived(arrival));
             if self.random.chance(25) {
                 let patience = self.random.below(120_000);
@@ -260,6 +267,9 @@ impl Day {
 
     /// Inputs that end a call by themselves.
     fn foresee(&mut self, input: &AcdInput) {
+        if let AcdInput::Seize { call, .. } = input {
+            self.calls.insert(call.clone(), Stage::Waiting);
+        }
         if let AcdInput::CallArrived(arrival) = input {
             self.calls.insert(arrival.call.clone(), Stage::Waiting);
         }
@@ -351,6 +361,11 @@ impl Day {
                     self.plan(pause, AcdInput::AgentState { agent, state });
                 }
             }
+            AcdOutput::Ignored {
+                call: Some(call),
+                why: Ignored::NotFree,
+                ..
+            } => self.end(&call),
             AcdOutput::Ignored { .. } => {}
             AcdOutput::Deadline { at } => self.deadline = Some(at),
         }

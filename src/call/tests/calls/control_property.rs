@@ -63,6 +63,8 @@ impl House {
             content: String::new(),
             speech: true,
             open: true,
+            entry: None,
+            assist_only: false,
         }));
         house.key('0');
         house

@@ -4,6 +4,39 @@ use crate::check;
 use expect_test::expect;
 
 #[test]
+fn a_number_may_lead_straight_into_a_flow() {
+    check(
+        "
+        0.0 start zh wang parcel-line
+        12.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh c-wang
+            0.00 flow parcel at which
+            0.00 flow pick-order at said
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            0.12 connector ok
+            5.32 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+        "#]],
+    );
+}
+
+#[test]
+fn two_people_who_talk_elsewhere_are_heard_and_nothing_is_said() {
+    check(
+        "
+        0.0 start zh wang assist
+        0.1 accepted
+        2.0 caller: 我的快递到哪了
+        5.0 agent: 您好，我帮您查一下
+        9.0 caller-leaves
+        12.0 end
+        ",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
 fn from_the_queue_to_the_end_of_wrap_up() {
     check(
         "

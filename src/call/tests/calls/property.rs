@@ -286,6 +286,8 @@ fn random_call(seed: u64) -> Outcome {
         content: String::new(),
         speech: dice.roll(4) > 0,
         open: dice.roll(4) > 0,
+        entry: None,
+        assist_only: false,
     };
     let mut give = |call: &mut Call, outcome: &mut Outcome, now: CallTime, input: CallInput| {
         outcome.inputs.push((now, input.clone()));
@@ -374,6 +376,8 @@ fn a_dead_house_still_ends_the_call() {
                 content: String::new(),
                 speech: false,
                 open,
+                entry: None,
+                assist_only: false,
             };
             let mut outcome = Outcome {
                 inputs: Vec::new(),

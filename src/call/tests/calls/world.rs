@@ -512,6 +512,8 @@ fn start(lang: Lang, options: &[&str]) -> CallStart {
         content: book().digest()[..8].into(),
         speech: !options.contains(&"nospeech"),
         open: !options.contains(&"closed"),
+        entry: options.contains(&"parcel-line").then(|| "parcel".into()),
+        assist_only: options.contains(&"assist"),
     }
 }
 
