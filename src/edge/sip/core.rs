@@ -258,7 +258,7 @@ impl Core {
     fn broken(&self, broken: Broken, flow: &Flow) {
         self.broken.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(peer = %flow.peer(), why = %broken.why, "a message cannot be read");
-        if let Some(mut request) = broken.request {
+        if let Some(mut request) = broken.request.map(|request| *request) {
             note_source(&mut request, flow);
             self.refuse(&request, flow, broken.code, |r| r.phrased(broken.why));
         }
@@ -331,10 +331,9 @@ impl Core {
         self.clients().tick(now);
     }
 
-    pub fn event(&self, event: SipEvent) -> Result<(), SipEvent> {
-        self.events
-            .try_send(event)
-            .map_err(|error| error.into_inner())
+    /// False: the server is behind, and the event is lost.
+    pub fn event(&self, event: SipEvent) -> bool {
+        self.events.try_send(event).is_ok()
     }
 }
 

@@ -315,7 +315,7 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
         orders: orders_tx,
         cancelled: is_cancelled,
     });
-    if core.event(event).is_err() {
+    if !core.event(event) {
         core.refused_full.fetch_add(1, Ordering::Relaxed);
         let after = RETRY_AFTER_S.to_string();
         tx.respond(request.reply(503).with(name::RETRY_AFTER, after));
