@@ -245,7 +245,6 @@ impl Script {
         } else {
             "Content-Type: application/sdp\r\n"
         };
-        let number_of = if method == "CANCEL" { "CANCEL" } else { method };
         self.raw(&format!(
             "{method} sip:{user}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch}\r\n\
              From: <sip:far@{local}>;tag={}\r\nTo: <sip:{user}@{edge}>{to_tag}\r\nCall-ID: {}\r\n\
