@@ -415,3 +415,34 @@ async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
     far.wait("ACK").await;
     house.empty().await;
 }
+
+/// Takes half of the shortest interval that there is, beside the other tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_house_refreshes_a_session() {
+    let mut house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let more = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: UPDATE, BYE\r\n";
+    let sdp = far.sdp("sendrecv");
+    far.request("INVITE", "anybody", "", 1, "one", more, &sdp)
+        .await;
+    let answer = far.wait("SIP/2.0 200").await;
+    assert_eq!(header(&answer, "Session-Expires"), "90;refresher=uas");
+    let tag = to_tag(&answer);
+    far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
+    let began = std::time::Instant::now();
+    let update = far.any(Duration::from_secs(60)).await.expect("no refresh");
+    assert!(update.starts_with("UPDATE"), "{update}");
+    assert!(began.elapsed() > Duration::from_secs(40));
+    assert_eq!(header(&update, "Session-Expires"), "90;refresher=uac");
+    // The far end has forgotten the call: both sides of it end.
+    far.answer(&update, "481 Call Does Not Exist", "").await;
+    let bye = far.wait("BYE").await;
+    far.answer(&bye, "481 Call Does Not Exist", "").await;
+    let reason = CloseReason::Lost;
+    house
+        .until("the end", |seen| {
+            *seen == Seen::Signal(LegSignal::Closed { reason })
+        })
+        .await;
+    house.empty().await;
+}
