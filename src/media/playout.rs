@@ -1,9 +1,9 @@
 //! From the packets of a wire to one frame every 20 ms.
 
-use crate::codec::{CodecError, PACKET_SAMPLES_MAX};
+use crate::codec::CodecError;
 use crate::comfort::NoiseShape;
 use crate::jitter::{Arrival, JitterBuffer, JitterMetrics, Pull, Pushed};
-use crate::voice::{VoiceCodec, VoiceDecoder};
+use crate::voice::{VOICE_SAMPLES_MAX, VoiceCodec, VoiceDecoder};
 use sidetone_types::{FRAME_SAMPLES, Pcm, RATE_HZ};
 
 /// Frames that are continued from what was heard before silence takes over.
@@ -11,7 +11,7 @@ const CONCEALED_MAX: u32 = 5;
 /// Samples over which two pieces are faded into each other when time is taken out.
 const CROSSFADE: usize = 80;
 /// Room for two of the longest packets and a frame.
-const QUEUE_SAMPLES: usize = 2 * PACKET_SAMPLES_MAX + FRAME_SAMPLES;
+const QUEUE_SAMPLES: usize = 2 * VOICE_SAMPLES_MAX + FRAME_SAMPLES;
 
 /// Where a frame's sound came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Playout<P> {
     comfort: Option<NoiseShape>,
     queue: Box<[i16; QUEUE_SAMPLES]>,
     queued: usize,
-    decoded: Box<[i16; PACKET_SAMPLES_MAX]>,
+    decoded: Box<[i16; VOICE_SAMPLES_MAX]>,
     concealed: u64,
     broken: u64,
 }
@@ -56,7 +56,7 @@ impl<P: AsRef<[u8]>> Playout<P> {
             comfort: None,
             queue: Box::new([0; QUEUE_SAMPLES]),
             queued: 0,
-            decoded: Box::new([0; PACKET_SAMPLES_MAX]),
+            decoded: Box::new([0; VOICE_SAMPLES_MAX]),
             concealed: 0,
             broken: 0,
         })
@@ -122,7 +122,7 @@ impl<P: AsRef<[u8]>> Playout<P> {
         }
         if self.jitter.should_shorten() {
             // One more piece, and a stretch of the length of a frame is taken out of the two.
-            if self.queued + PACKET_SAMPLES_MAX <= QUEUE_SAMPLES {
+            if self.queued + VOICE_SAMPLES_MAX <= QUEUE_SAMPLES {
                 self.refill(now_us);
             }
             self.shorten();

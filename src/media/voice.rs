@@ -1,6 +1,6 @@
 //! The codecs of the wires behind one face: packets to sound of the house and back.
 
-use crate::codec::{CodecError, OpusDecoder, OpusEncoder, PACKET_BYTES_MAX, PACKET_SAMPLES_MAX};
+use crate::codec::{CodecError, OpusDecoder, OpusEncoder, PACKET_BYTES_MAX};
 use crate::comfort::{ComfortNoise, NoiseShape};
 use crate::g711;
 use crate::g722::{G722Decoder, G722Encoder};
@@ -12,8 +12,10 @@ use sidetone_types::{FRAME_SAMPLES, Pcm, RATE_HZ};
 const NARROW_HZ: u32 = 8_000;
 /// 20 ms of it.
 const NARROW_FRAME: usize = FRAME_SAMPLES / 2;
-/// The longest packet that is decoded, 120 ms: a byte is an eighth of a millisecond.
-const BYTES_MAX: usize = PACKET_SAMPLES_MAX / 2;
+/// Samples of the longest packet: 200 ms, as RFC 3551 section 4.2 wants it.
+pub const VOICE_SAMPLES_MAX: usize = 10 * FRAME_SAMPLES;
+/// Its bytes in the telephone's codecs: a byte is an eighth of a millisecond.
+const BYTES_MAX: usize = VOICE_SAMPLES_MAX / 2;
 /// Bytes of 20 ms of G.711 and G.722.
 pub const FRAME_BYTES: usize = NARROW_FRAME;
 
@@ -127,10 +129,15 @@ impl VoiceDecoder {
     }
 
     /// Decodes a packet; returns how many samples of `out` were written, `None` where it is broken.
-    pub fn decode(&mut self, packet: &[u8], out: &mut [i16; PACKET_SAMPLES_MAX]) -> Option<usize> {
+    pub fn decode(&mut self, packet: &[u8], out: &mut [i16; VOICE_SAMPLES_MAX]) -> Option<usize> {
         self.codec.samples_of(packet)?;
         match &mut self.inner {
-            Inner::Opus(opus) => opus.decode(packet, out).ok().filter(|samples| *samples > 0),
+            Inner::Opus(opus) => {
+                let room = out.first_chunk_mut()?;
+                opus.decode(packet, room)
+                    .ok()
+                    .filter(|samples| *samples > 0)
+            }
             Inner::Narrow(narrow) => Some(narrow.decode(packet, out)),
             Inner::G722 { decoder, concealer } => {
                 let samples = decoder.decode(packet, out);
@@ -243,7 +250,7 @@ mod tests {
             let mut encoder = VoiceEncoder::new(codec).unwrap();
             let mut decoder = VoiceDecoder::new(codec).unwrap();
             let mut tone = Oscillator::new(1000.0, -20.0);
-            let (mut packet, mut out) = ([0; PACKET_BYTES_MAX], [0; PACKET_SAMPLES_MAX]);
+            let (mut packet, mut out) = ([0; PACKET_BYTES_MAX], [0; VOICE_SAMPLES_MAX]);
             let mut heard = Vec::new();
             for _ in 0..50 {
                 let mut pcm = [0; FRAME_SAMPLES];
@@ -264,8 +271,8 @@ mod tests {
     fn packets_of_every_length_and_rubbish_are_taken_or_refused() {
         for codec in ALL {
             let mut decoder = VoiceDecoder::new(codec).unwrap();
-            let (mut out, mut frame) = ([0; PACKET_SAMPLES_MAX], [0; FRAME_SAMPLES]);
-            for length in [0usize, 1, 7, 80, 160, 240, 480, 960, 961, 1275, 1500] {
+            let (mut out, mut frame) = ([0; VOICE_SAMPLES_MAX], [0; FRAME_SAMPLES]);
+            for length in [0usize, 1, 7, 80, 160, 240, 480, 960, 1275, 1488, 1600, 1601] {
                 let packet: Vec<u8> = (0..length).map(|n| (n * 37 + length) as u8).collect();
                 if let Some(samples) = decoder.decode(&packet, &mut out) {
                     assert_eq!(Some(samples), codec.samples_of(&packet));
@@ -282,7 +289,7 @@ mod tests {
             let mut encoder = VoiceEncoder::new(codec).unwrap();
             let mut decoder = VoiceDecoder::new(codec).unwrap();
             let mut tone = Oscillator::new(200.0, -20.0);
-            let (mut packet, mut out) = ([0; PACKET_BYTES_MAX], [0; PACKET_SAMPLES_MAX]);
+            let (mut packet, mut out) = ([0; PACKET_BYTES_MAX], [0; VOICE_SAMPLES_MAX]);
             let mut heard: Vec<i16> = Vec::new();
             for n in 0..60 {
                 let mut pcm = [0; FRAME_SAMPLES];

@@ -41,7 +41,7 @@ pub struct RtpFormat {
     pub codec: RtpCodec,
     pub payload: u8,
     /// Length of the packets that are sent, 10 to 60, rounded down to tens; Opus is always sent in
-    /// 20. Packets of any length up to 120 ms are taken.
+    /// 20. Packets of any length up to 200 ms are taken (RFC 3551 section 4.2), of Opus 120.
     pub packet_ms: u32,
 }
 

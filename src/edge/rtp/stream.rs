@@ -223,7 +223,8 @@ impl Stream {
         match kind {
             Kind::Sound if !payload.is_empty() => {
                 let payload = self.pool.copy(payload);
-                self.playout.push(sequence, timestamp, now_us, payload);
+                let pushed = self.playout.push(sequence, timestamp, now_us, payload);
+                self.counts.malformed += u64::from(pushed.is_none());
                 None
             }
             Kind::Comfort => {

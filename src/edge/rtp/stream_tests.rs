@@ -204,6 +204,64 @@ fn packets_of_every_length_are_made_and_taken() {
 }
 
 #[test]
+fn packets_of_nearly_two_hundred_ms_are_played_without_holes() {
+    let mut world = World::new(params(RtpCodec::Pcma, B), params(RtpCodec::Pcma, A));
+    let mut tone = Oscillator::new(440.0, -20.0);
+    let mut encoder = sidetone_media::VoiceEncoder::new(sidetone_media::VoiceCodec::Pcma).unwrap();
+    let mut coded = [0; sidetone_media::codec::PACKET_BYTES_MAX];
+    for n in 0..20u32 {
+        // Nine frames in one packet, as long as fits a datagram.
+        let mut packet = vec![0x80, 8, 0, n as u8];
+        packet.extend((n * 9 * 160).to_be_bytes());
+        packet.extend([0, 0, 0, 7]);
+        for _ in 0..9 {
+            let mut pcm = SILENCE;
+            tone.fill(&mut pcm);
+            let length = encoder.encode(&pcm, &mut coded).unwrap();
+            packet.extend_from_slice(&coded[..length]);
+        }
+        world.b.take(Channel::Rtp, at(A), packet, world.now_us);
+        for _ in 0..9 {
+            world.now_us += 20_000;
+            world.b.tick(world.now_us);
+        }
+    }
+    let steady = &world.b.heard[16_000..40_000];
+    assert_eq!(world.b.stream.counts().malformed, 0);
+    assert!((level_dbov(steady) + 20.0).abs() < 0.5 && (frequency_hz(steady) - 440.0).abs() < 3.0);
+}
+
+/// The far end's clock is its own: two minutes at a tenth of a percent too fast or slow.
+#[test]
+fn a_clock_that_runs_apart_is_followed() {
+    for ppm in [-1000i64, 1000] {
+        let mut b = End::new(B, params(RtpCodec::Pcmu, A), 1000.0);
+        let mut a = End::new(A, params(RtpCodec::Pcmu, B), 440.0);
+        let (mut a_us, mut b_us) = (0u64, 5_000u64);
+        let step = (20_000 + 20_000 * ppm / 1_000_000) as u64;
+        while b_us < 120_000_000 {
+            if a_us <= b_us {
+                for (channel, _, bytes) in a.tick(a_us).0 {
+                    b.take(channel, at(A), bytes, a_us);
+                }
+                a_us += step;
+            } else {
+                b.tick(b_us);
+                b_us += 20_000;
+            }
+        }
+        let metrics = b.stream.playout.metrics();
+        assert!(metrics.jitter.depth_ms <= 80, "{ppm} ppm: {metrics:?}");
+        assert!(metrics.concealed <= 20, "{ppm} ppm: {metrics:?}");
+        let quiet = b.heard[16_000..]
+            .chunks_exact(FRAME_SAMPLES)
+            .filter(|frame| level_dbov(frame) < -30.0)
+            .count();
+        assert_eq!(quiet, 0, "{ppm} ppm");
+    }
+}
+
+#[test]
 fn keys_are_exact_under_loss_swaps_and_repeats() {
     const DIGITS: &str = "4711*0815#";
     for codec in [RtpCodec::Pcmu, RtpCodec::Opus] {

@@ -233,6 +233,15 @@ pub enum SipCodec {
     Pcmu,
 }
 
+/// How a phone proves that it knows its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Digest {
+    #[serde(rename = "sha-256")]
+    Sha256,
+    #[serde(rename = "md5")]
+    Md5,
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SipConfig {
@@ -246,6 +255,9 @@ pub struct SipConfig {
     pub rtp_ports: (u16, u16),
     /// What phones log in to; it stands in every challenge.
     pub realm: String,
+    /// The kinds of digest that are offered, in this order (RFC 8760). Some old phones look only at
+    /// the first and know only MD5.
+    pub digests: Vec<Digest>,
     pub accounts: Vec<SipAccount>,
     pub trunks: Vec<SipTrunk>,
     pub outbound: OutboundRules,
@@ -283,6 +295,7 @@ impl Default for SipConfig {
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             rtp_ports: (16_384, 32_767),
             realm: "sidetone".to_owned(),
+            digests: vec![Digest::Sha256, Digest::Md5],
             accounts: Vec::new(),
             trunks: Vec::new(),
             outbound: OutboundRules::default(),
@@ -334,6 +347,9 @@ impl SipConfig {
         }
         if self.codecs.is_empty() {
             return wrong("codecs", "name at least one".into());
+        }
+        if self.digests.is_empty() {
+            return wrong("digests", "name at least one".into());
         }
         if !(10..=60).contains(&self.packet_ms) || !self.packet_ms.is_multiple_of(10) {
             return wrong("packet_ms", "10, 20, 30, 40, 50 or 60".into());

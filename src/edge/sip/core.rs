@@ -54,7 +54,12 @@ pub(crate) struct Core {
     pub config: SipConfig,
     pub ports: Ports,
     pub events: mpsc::Sender<SipEvent>,
+    /// Calls and log-ins end.
     pub stopping: watch::Sender<bool>,
+    /// Sockets close.
+    pub closing: watch::Sender<bool>,
+    /// Log-ins at trunks that are to be taken back.
+    pub logged_in: AtomicUsize,
     pub draining: AtomicBool,
     pub refused_full: AtomicU64,
     pub listening: OnceLock<Vec<(Transport, SocketAddr)>>,
@@ -107,6 +112,8 @@ impl Core {
             ports: Ports::new(Some(from..=to)),
             events,
             stopping: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
+            logged_in: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             refused_full: AtomicU64::new(0),
             listening: OnceLock::new(),
@@ -251,7 +258,7 @@ impl Core {
     fn broken(&self, broken: Broken, flow: &Flow) {
         self.broken.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(peer = %flow.peer(), why = %broken.why, "a message cannot be read");
-        if let Some(mut request) = broken.request {
+        if let Some(mut request) = broken.request.map(|request| *request) {
             note_source(&mut request, flow);
             self.refuse(&request, flow, broken.code, |r| r.phrased(broken.why));
         }
@@ -324,10 +331,9 @@ impl Core {
         self.clients().tick(now);
     }
 
-    pub fn event(&self, event: SipEvent) -> Result<(), SipEvent> {
-        self.events
-            .try_send(event)
-            .map_err(|error| error.into_inner())
+    /// False: the server is behind, and the event is lost.
+    pub fn event(&self, event: SipEvent) -> bool {
+        self.events.try_send(event).is_ok()
     }
 }
 

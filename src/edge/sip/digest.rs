@@ -21,6 +21,15 @@ pub(crate) enum Algorithm {
     Sha256,
 }
 
+impl From<super::config::Digest> for Algorithm {
+    fn from(digest: super::config::Digest) -> Self {
+        match digest {
+            super::config::Digest::Md5 => Self::Md5,
+            super::config::Digest::Sha256 => Self::Sha256,
+        }
+    }
+}
+
 impl Algorithm {
     fn name(self) -> &'static str {
         match self {
@@ -206,17 +215,25 @@ impl Nonces {
         }
     }
 
-    /// One challenge for each algorithm, the better first (RFC 8760 section 2.4).
-    pub fn challenges(&self, realm: &str, now_s: u64, salt: u64, stale: bool) -> [String; 2] {
+    /// One challenge for each algorithm, the preferred first (RFC 8760 section 2.4).
+    pub fn challenges(
+        &self,
+        realm: &str,
+        algorithms: &[Algorithm],
+        now_s: u64,
+        stale: bool,
+    ) -> Vec<String> {
+        let salt = rand::random();
         let nonce = self.issue(now_s, salt);
         let realm = realm.replace(['"', '\\'], "");
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let challenge = |algorithm: &Algorithm| {
             let stale = if stale { ", stale=true" } else { "" };
             let name = algorithm.name();
             format!(
                 "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={name}, qop=\"auth\"{stale}"
             )
-        })
+        };
+        algorithms.iter().map(challenge).collect()
     }
 }
 
@@ -294,7 +311,7 @@ mod tests {
     #[test]
     fn an_answer_is_good_once_and_for_a_while() {
         let mut nonces = Nonces::new([7; 32]);
-        let offered = nonces.challenges("here", 1000, 1, false);
+        let offered = nonces.challenges("here", &[Algorithm::Md5, Algorithm::Sha256], 1000, false);
         let all = offered.iter().map(String::as_str);
         let text = answer(all, ["anna", "tulip"], ["REGISTER", "sip:here"], "c").unwrap();
         let given = Credentials::read(&text).unwrap();

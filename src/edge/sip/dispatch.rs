@@ -3,7 +3,7 @@
 use super::api::{AnswerOrder, IncomingCall, SipEvent, SipParty};
 use super::call::ToDialog;
 use super::config::{SipAccount, SipTrunk};
-use super::core::{Core, Known as Dialog, dialog_key, fresh_tag};
+use super::core::{Core, InviteKey, Known as Dialog, Place, dialog_key, fresh_tag};
 use super::digest::{Credentials, NonceState};
 use super::incoming::{DialogGuard, Incoming};
 use super::message::{ALLOWED, EXTENSIONS, Method, Request, SUPPORTED, name};
@@ -24,7 +24,7 @@ pub(crate) const INBOX: usize = 16;
 const RETRY_AFTER_S: u32 = 10;
 
 pub(crate) fn request(core: &Arc<Core>, request: Request, flow: &Flow) {
-    let key = key_of(&request);
+    let key = key_of(&request, flow);
     let known = core.server().look_up(&key, &request);
     match known {
         Known::Handled => return,
@@ -200,9 +200,12 @@ fn refuse_unproved(core: &Core, request: &Request, flow: &Flow, why: NotProved) 
             core.refuse(request, flow, 403, |r| r.phrased("Wrong User Or Secret"));
         }
         NotProved::Ask(stale) => {
-            let salt = rand::random();
-            let realm = &core.config.realm;
-            let lines = core.nonces().challenges(realm, core.now_s(), salt, stale);
+            let config = &core.config;
+            let kinds: Vec<_> = config.digests.iter().map(|kind| (*kind).into()).collect();
+            let now_s = core.now_s();
+            let lines = core
+                .nonces()
+                .challenges(&config.realm, &kinds, now_s, stale);
             core.refuse(request, flow, 401, |r| {
                 lines
                     .into_iter()
@@ -260,7 +263,7 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
     let get = |name| headers.get(name).unwrap_or("").to_owned();
     let number = headers.get(name::CSEQ).and_then(cseq).map_or(0, |(n, _)| n);
     let from_tag = headers.get(name::FROM).and_then(tag).unwrap_or_default();
-    let invite_key = (get(name::CALL_ID), from_tag.clone(), number);
+    let invite_key = (get(name::CALL_ID), from_tag, number);
     if core.dialogs().invites.contains_key(&invite_key) {
         return core.refuse(&request, flow, 482, |r| r);
     }
@@ -283,7 +286,30 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
     let Some(place) = core.take_call() else {
         return full(core, &request, flow);
     };
-    let (from, to) = (party(&caller, &request), dialled(&request));
+    let asked = Asked {
+        from: party(&caller, &request),
+        invite_key,
+        offer,
+        timer,
+        replaces,
+        place,
+    };
+    take_in(core, request, flow, key, asked);
+}
+
+/// An INVITE that may become a call.
+struct Asked {
+    from: SipParty,
+    invite_key: InviteKey,
+    offer: Option<Sdp>,
+    timer: SessionTimer,
+    replaces: Option<u64>,
+    place: Place,
+}
+
+/// Tells the house and starts the call's task.
+fn take_in(core: &Arc<Core>, request: Request, flow: &Flow, key: String, asked: Asked) {
+    let (call_id, from_tag, _) = asked.invite_key.clone();
     let (inbox_tx, inbox) = mpsc::channel(INBOX);
     let local_tag = fresh_tag();
     let call = Some(inbox_tx.clone());
@@ -293,8 +319,8 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
     let dialog = super::dialog::Dialog::of_request(core, &request, flow, &local_tag);
     let guard = DialogGuard::open(
         core,
-        (get(name::CALL_ID), local_tag.clone()),
-        Some(invite_key),
+        (call_id, local_tag),
+        Some(asked.invite_key),
         Dialog {
             inbox: inbox_tx.clone(),
             remote_tag: Some(from_tag),
@@ -305,14 +331,14 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
     let (orders_tx, orders) = mpsc::channel::<AnswerOrder>(4);
     let (cancelled, is_cancelled) = watch::channel(false);
     let event = SipEvent::Incoming(IncomingCall {
-        from,
-        to,
-        replaces,
+        from: asked.from,
+        to: dialled(&request),
+        replaces: asked.replaces,
         source: flow.peer(),
         orders: orders_tx,
         cancelled: is_cancelled,
     });
-    if core.event(event).is_err() {
+    if !core.event(event) {
         core.refused_full.fetch_add(1, Ordering::Relaxed);
         let after = RETRY_AFTER_S.to_string();
         tx.respond(request.reply(503).with(name::RETRY_AFTER, after));
@@ -324,14 +350,14 @@ fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
         request,
         tx,
         dialog,
-        offer,
-        timer,
+        offer: asked.offer,
+        timer: asked.timer,
         inbox,
         inbox_tx,
         orders,
         cancelled,
         guard,
-        place: Arc::new(place),
+        place: Arc::new(asked.place),
         reliable: None,
     };
     tokio::spawn(incoming.run());

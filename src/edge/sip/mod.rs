@@ -1,27 +1,28 @@
 //! SIP signalling: phones, trunks and PBXs (RFC 3261 and its extensions).
 //!
-//! **Place in the flow.** Sockets ([`net`]) give octets; [`framer`] and [`parse`] make messages of them;
-//! [`core`] recognizes what is a repetition or an answer; [`dispatch`] decides what becomes of a new
-//! request. A call is one task: [`incoming`] until it is answered, [`fork`] where this side calls,
-//! [`call`] as long as it stands. What the server above sees is in [`api`]: calls to answer, calls to
-//! make, and for each a [`LegHandle`](crate::LegHandle) like that of every other wire, whose sound is
-//! [`crate::rtp`]'s.
+//! **Place in the flow.** Sockets ([`net`]) give octets; [`framer`] and [`parse`] make messages of
+//! them; [`core`] recognizes what is a repetition or an answer; [`dispatch`] decides what becomes
+//! of a new request. A call is one task: [`incoming`] until it is answered, [`fork`] where this
+//! side calls, [`call`] as long as it stands. What the server above sees is in [`api`]: calls to
+//! answer, calls to make, and for each a [`LegHandle`](crate::LegHandle) like that of every other
+//! wire, whose sound is [`crate::rtp`]'s.
 //!
 //! **Invariants.** No message, however broken, panics; every one is answered once or is nobody's to
-//! answer. Memory is bounded: transactions, connections, contacts, nonces, waiting requests and calls
-//! have each a limit, and what is refused before a log-in leaves nothing behind. Nothing that a far
-//! end claims (From, identity headers, Contact) gives it a right: rights come of a source address in
-//! a trunk's list or of a digest log-in. Messages are not logged. Answers go to where the request came
-//! from (RFC 3581), whether asked for or not.
+//! answer. Memory is bounded: transactions, connections, contacts, nonces, waiting requests and
+//! calls have each a limit, and what is refused before a log-in leaves nothing behind. Nothing that
+//! a far end claims (From, identity headers, Contact) gives it a right: rights come of a source
+//! address in a trunk's list or of a digest log-in. Messages are not logged. Answers go to where
+//! the request came from (RFC 3581), whether asked for or not.
 //!
-//! **A stack of our own.** The crate `rsipstack` 0.7 was read for this place and left aside: all of its
-//! channels are unbounded, a message that it cannot read is dropped without the 400 that is owed, a header that is not UTF-8 ends
-//! the reading of those after it, an unreadable Content-Length counts as zero, a response cannot carry a phrase of one's own,
-//! every cleanup walks over all waiting dialogs, and whole messages go to the log. Transactions and dialogs are the part that such a
-//! crate saves, and just there the limits would have had to be put in.
+//! **A stack of our own.** The crate `rsipstack` 0.7 was read for this place and left aside: all of
+//! its channels are unbounded, a message that it cannot read is dropped without the 400 that is
+//! owed, a header that is not UTF-8 ends the reading of those after it, an unreadable
+//! Content-Length counts as zero, a response cannot carry a phrase of one's own, every cleanup
+//! walks over all waiting dialogs, and whole messages go to the log. Transactions and dialogs are
+//! the part that such a crate saves, and just there the limits would have had to be put in.
 //!
-//! **Not here.** What a call does (`call`), who is called (`acd`), sound ([`crate::rtp`]). Not done:
-//! SRV and NAPTR look-ups (names resolve to addresses), TLS connections that this side opens,
+//! **Not here.** What a call does (`call`), who is called (`acd`), sound ([`crate::rtp`]). Not
+//! done: SRV and NAPTR look-ups (names resolve to addresses), TLS connections that this side opens,
 //! a switch of large datagrams to TCP, several bodies in one message, redirections (3xx) followed.
 
 mod agree;
@@ -57,8 +58,8 @@ pub use api::{
     SipFigures, SipParty,
 };
 pub use config::{
-    IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk, SrtpUse,
-    TlsFiles, Transport, TrunkLogin,
+    Digest, IpNet, OutboundRules, Secret, SipAccount, SipCodec, SipConfig, SipListen, SipTrunk,
+    SrtpUse, TlsFiles, Transport, TrunkLogin,
 };
 
 use crate::EdgeError;
@@ -157,11 +158,19 @@ impl SipEdge {
         self.core.draining.store(true, Ordering::Relaxed);
         self.core.stopping.send_replace(true);
         self.drain(Duration::from_secs(2)).await;
+        let until = tokio::time::Instant::now() + Duration::from_secs(2);
+        while self.core.logged_in.load(Ordering::Acquire) > 0 && tokio::time::Instant::now() < until
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // The last answers, and BYEs that are sent twice, still go out.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.core.closing.send_replace(true);
     }
 }
 
 async fn keep_time(core: Arc<Core>) {
-    let mut stopping = core.stopping.subscribe();
+    let mut stopping = core.closing.subscribe();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let mut count = 0_u64;
     loop {

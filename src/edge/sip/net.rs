@@ -156,7 +156,7 @@ impl Listening {
     }
 
     pub async fn serve(self, core: Arc<Core>) {
-        let mut stopping = core.stopping.subscribe();
+        let mut stopping = core.closing.subscribe();
         let stopped = async move {
             let _ = stopping.wait_for(|stop| *stop).await;
         };
@@ -319,7 +319,7 @@ async fn run_stream<S: AsyncRead + AsyncWrite>(
 async fn read_stream<R: AsyncRead + Unpin>(core: &Arc<Core>, stream: &Arc<Stream>, reader: &mut R) {
     let flow = Flow::Stream(stream.clone());
     let mut closed = stream.closed.subscribe();
-    let mut stopping = core.stopping.subscribe();
+    let mut stopping = core.closing.subscribe();
     let mut framer = Framer::default();
     let mut buffer = [0; 4096];
     let mut began = Instant::now();
@@ -399,7 +399,7 @@ async fn run_websocket(
     let flow = Flow::Stream(stream.clone());
     let (mut sink, mut source) = socket.split();
     let mut closed = stream.closed.subscribe();
-    let mut stopping = core.stopping.subscribe();
+    let mut stopping = core.closing.subscribe();
     loop {
         let outgoing = tokio::select! {
             Some(message) = queue.recv() => text_or_octets(&message),

@@ -28,7 +28,7 @@ pub(crate) enum Framing {
 #[derive(Debug)]
 pub(crate) struct Broken {
     /// The request as far as it was read, for the answer. `None`: nothing to answer to.
-    pub request: Option<Request>,
+    pub request: Option<Box<Request>>,
     pub code: u16,
     pub why: Cow<'static, str>,
 }
@@ -98,7 +98,7 @@ pub(crate) fn parse(input: &[u8], framing: Framing) -> Result<Message, Broken> {
             match fault {
                 None => Ok(Message::Request(request)),
                 Some((code, why)) => Err(Broken {
-                    request: answerable(&request).then_some(request),
+                    request: answerable(&request).then(|| Box::new(request)),
                     code,
                     why,
                 }),

@@ -52,8 +52,10 @@ pub(crate) enum Known {
     Cancels(Option<mpsc::Sender<ToDialog>>),
 }
 
-/// What identifies a transaction (section 17.2.3). ACK and CANCEL share their INVITE's.
-pub(crate) fn key_of(request: &Request) -> String {
+/// What identifies a transaction (section 17.2.3); the transport is none of the standard's, but a
+/// request is repeated over the one it came by. ACK and CANCEL share their INVITE's.
+pub(crate) fn key_of(request: &Request, flow: &Flow) -> String {
+    let by = flow.transport().token();
     let headers = &request.headers;
     let line = headers.get(name::VIA).unwrap_or("");
     let via = Via::read(line).unwrap_or_default();
@@ -63,13 +65,13 @@ pub(crate) fn key_of(request: &Request) -> String {
     };
     if let Some(branch) = via.branch() {
         let port = via.port.unwrap_or(0);
-        return format!("{branch}|{}:{port}|{method}", via.host);
+        return format!("{branch}|{}:{port}|{by}|{method}", via.host);
     }
     // RFC 2543 peers. To is left out: the ACK has the tag that the INVITE had not.
     let number = headers.get(name::CSEQ).and_then(cseq).map_or(0, |(n, _)| n);
     let get = |name| headers.get(name).unwrap_or("");
     format!(
-        "{}|{}|{number}|{}|{}:{:?}|{method}",
+        "{}|{}|{number}|{}|{}:{:?}|{by}|{method}",
         get(name::CALL_ID),
         get(name::FROM),
         request.uri,

@@ -10,6 +10,7 @@ use super::net::Flow;
 use super::outgoing::Way;
 use super::uri::{NameAddr, Uri, escape};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const RETRY_S_MIN: u64 = 15;
@@ -20,6 +21,7 @@ pub(crate) async fn keep(core: Arc<Core>, trunk: SipTrunk) {
     let Some(login) = trunk.register.clone() else {
         return;
     };
+    core.logged_in.fetch_add(1, Ordering::AcqRel);
     let mut stopping = core.stopping.subscribe();
     let mut retry_s = RETRY_S_MIN;
     let mut was_up = None;
@@ -60,6 +62,7 @@ pub(crate) async fn keep(core: Arc<Core>, trunk: SipTrunk) {
         let bye = register(&core, &login, 0, &call_id, &mut number);
         let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;
     }
+    core.logged_in.fetch_sub(1, Ordering::AcqRel);
 }
 
 /// One log-in; for how many seconds it is good.

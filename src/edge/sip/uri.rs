@@ -47,7 +47,7 @@ impl Uri {
                 Some(Self {
                     scheme,
                     user: Some(number.to_owned()),
-                    params: parts.map(|part| read_param(part)).collect::<Option<_>>()?,
+                    params: parts.map(read_param).collect::<Option<_>>()?,
                     ..Self::default()
                 })
             }

@@ -9,6 +9,7 @@ mod rtp;
 mod sip;
 mod sip_house;
 mod sip_torture;
+mod sip_wire;
 mod sipp;
 mod streams;
 mod support;

@@ -1,14 +1,12 @@
 //! The SIP edge against itself, and against far ends that are written down message by message.
 
 use crate::sip_house::{House, Script, Seen, config, header, to_tag};
-use crate::support::{closed, frequency_hz, listen, signal, speak, within};
+use crate::support::{closed, frequency_hz, listen, signal, speak};
 use sidetone_edge::sip::{
     CallRequest, OutgoingEvent, Secret, SipConfig, SipTrunk, SrtpUse, Transport, TrunkLogin,
 };
 use sidetone_edge::{CloseReason, EdgeError, LegHandle, LegSignal, TransferOutcome};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 fn number(number: &str, trunk: &str) -> CallRequest {
@@ -149,6 +147,36 @@ async fn rules_against_toll_fraud() {
     );
 }
 
+/// What the house says comes back with another source, as an echo on the line would.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_house_is_heard_and_hears() {
+    let mut house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let line = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = line.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut packet = [0; 2048];
+        while let Ok((length, from)) = line.recv_from(&mut packet).await {
+            packet[8] ^= 1;
+            let _ = line.send_to(&packet[..length], from).await;
+        }
+    });
+    let sdp = far.sdp("sendrecv").replace("19998", &port.to_string());
+    far.request("INVITE", "anybody", "", 1, "one", "", &sdp)
+        .await;
+    let tag = to_tag(&far.wait("SIP/2.0 200").await);
+    far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
+    let heard = house
+        .until("a tone", |seen| matches!(seen, Seen::Heard(_)))
+        .await;
+    assert!(
+        matches!(heard, Seen::Heard(hz) if (hz - 440.0).abs() < 5.0),
+        "{heard:?}"
+    );
+    far.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
+    house.empty().await;
+}
+
 fn phone_of(centre: &House) -> SipConfig {
     let mut phone = config();
     phone.trunks[0].register = Some(TrunkLogin {
@@ -267,120 +295,6 @@ async fn a_cancel_crosses_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_and_how() {
-    let mut config = config();
-    config.calls_max = 1;
-    let house = House::open(config).await;
-    let udp = house.address(Transport::Udp);
-    let refusal = async |method: &str, user: &str, tag: &str, more: &str, body: &str| {
-        let far = Script::new(udp).await;
-        far.request(method, user, tag, 1, "x", more, body).await;
-        loop {
-            let answer = far.any(Duration::from_secs(5)).await.expect("no answer");
-            if !answer.starts_with("SIP/2.0 1") {
-                return answer;
-            }
-        }
-    };
-    let sdp = "v=0\r\nm=audio 5 RTP/AVP 18\r\n";
-    for (method, tag, more, body, right) in [
-        ("BYE", "unknown", "", "", "SIP/2.0 481"),
-        ("INVITE", "unknown", "", "", "SIP/2.0 481"),
-        (
-            "INVITE",
-            "",
-            "Replaces: a;to-tag=b;from-tag=c\r\n",
-            "",
-            "SIP/2.0 481",
-        ),
-        ("CANCEL", "", "", "", "SIP/2.0 481"),
-        ("INVITE", "", "Require: x\r\n", "", "SIP/2.0 420"),
-        ("INVITE", "", "", sdp, "SIP/2.0 488"),
-        (
-            "INVITE",
-            "",
-            "",
-            "v=0\r\n",
-            "SIP/2.0 400 Session Description Without Media",
-        ),
-        ("INVITE", "", "Session-Expires: 30\r\n", "", "SIP/2.0 422"),
-        ("MESSAGE", "", "", "", "SIP/2.0 405"),
-        ("FOO", "", "", "", "SIP/2.0 501"),
-        (
-            "INVITE",
-            "",
-            "Contact: <x\r\n",
-            "",
-            "SIP/2.0 400 Bad Contact",
-        ),
-    ] {
-        let answer = refusal(method, "anybody", tag, more, body).await;
-        assert!(answer.starts_with(right), "{method} {more}: {answer}");
-    }
-    let busy = refusal("INVITE", "busy", "", "", "").await;
-    assert!(busy.starts_with("SIP/2.0 486"), "{busy}");
-    house.empty().await;
-    let one = Script::new(udp).await;
-    one.connect("anybody").await;
-    let full = refusal("INVITE", "anybody", "", "", "").await;
-    assert!(
-        full.starts_with("SIP/2.0 503") && !header(&full, "Retry-After").is_empty(),
-        "{full}"
-    );
-    // The same request by another way (section 8.2.2.2).
-    one.request("INVITE", "anybody", "", 1, "two", "", "").await;
-    one.wait("SIP/2.0 482").await;
-    assert_eq!(house.edge.figures().calls, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_asked_who_they_are() {
-    let house = House::open(config()).await;
-    let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
-    stranger
-        .request(
-            "INVITE",
-            "anybody",
-            "",
-            1,
-            "x",
-            "P-Asserted-Identity: <sip:boss@here>\r\n",
-            "",
-        )
-        .await;
-    let asked = stranger.wait("SIP/2.0 401").await;
-    assert!(
-        asked.contains("algorithm=SHA-256") && asked.contains("algorithm=MD5"),
-        "{asked}"
-    );
-    // Nothing is left of it, and a wrong answer is refused.
-    assert_eq!(house.edge.figures().transactions, 0);
-    let nonce = asked
-        .split("nonce=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let answer = format!(
-        "Authorization: Digest username=\"1001\", realm=\"here\", nonce=\"{nonce}\", uri=\"x\", \
-         qop=auth, nc=00000001, cnonce=\"c\", response=\"00\"\r\n"
-    );
-    stranger
-        .request("INVITE", "anybody", "", 2, "y", &answer, "")
-        .await;
-    stranger.wait("SIP/2.0 403").await;
-    let mut closed = config();
-    closed.accounts.clear();
-    let house = House::open(closed).await;
-    let stranger = Script::at(house.address(Transport::Udp), "127.0.0.2:0").await;
-    stranger
-        .request("INVITE", "anybody", "", 1, "x", "", "")
-        .await;
-    stranger.wait("SIP/2.0 403").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_house_sends_a_caller_away() {
     let mut house = House::open(config()).await;
     let far = Script::new(house.address(Transport::Udp)).await;
@@ -450,111 +364,6 @@ async fn a_call_takes_the_place_of_another() {
     edge.stop().await;
 }
 
-async fn read_some(socket: &mut TcpStream) -> String {
-    let mut buffer = [0; 4096];
-    let length = within("an answer", socket.read(&mut buffer)).await.unwrap();
-    String::from_utf8_lossy(&buffer[..length]).into_owned()
-}
-
-const OPTIONS: &str = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKslow\r\n\
-    From: <sip:x@y>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: slow\r\nCSeq: 1 OPTIONS\r\n";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn slow_and_lying_senders() {
-    let house = House::open(config()).await;
-    let tcp = house.address(Transport::Tcp);
-    let mut slow = TcpStream::connect(tcp).await.unwrap();
-    slow.set_nodelay(true).unwrap();
-    for octet in format!("{OPTIONS}Content-Length: 2\r\n\r\nab\r\n\r\n").bytes() {
-        slow.write_all(&[octet]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    assert!(read_some(&mut slow).await.starts_with("SIP/2.0 200"));
-    // A keep-alive is answered on the same connection, and it goes on.
-    let mut two = format!("{OPTIONS}Content-Length: 0\r\n\r\n");
-    two.push_str(&two.clone());
-    slow.write_all(two.as_bytes()).await.unwrap();
-    within("two answers", async {
-        let mut seen = String::new();
-        while seen.matches("SIP/2.0 200").count() < 2 {
-            seen.push_str(&read_some(&mut slow).await);
-        }
-    })
-    .await;
-    for (lie, phrase) in [
-        (
-            "Content-Length: 1\r\nContent-Length: 2",
-            "Repeated Content-Length",
-        ),
-        ("Content-Length: -1", "Bad Content-Length"),
-        ("Content-Length: 99999", "Content-Length Beyond The Message"),
-        ("X: y", "Missing Content-Length"),
-    ] {
-        let mut liar = TcpStream::connect(tcp).await.unwrap();
-        liar.write_all(format!("{OPTIONS}{lie}\r\n\r\n").as_bytes())
-            .await
-            .unwrap();
-        let answer = read_some(&mut liar).await;
-        assert!(
-            answer.starts_with(&format!("SIP/2.0 400 {phrase}")),
-            "{lie}: {answer}"
-        );
-        // The rest of the stream cannot be trusted: it is closed.
-        assert_eq!(read_some(&mut liar).await, "");
-    }
-    let mut endless = TcpStream::connect(tcp).await.unwrap();
-    endless.write_all(&vec![b'a'; 70_000]).await.unwrap();
-    assert_eq!(endless.read(&mut [0; 10]).await.unwrap_or(0), 0);
-    within("connections to close", async {
-        while house.edge.figures().connections > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-}
-
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_leaves_nothing_behind() {
-    let house = House::open(config()).await;
-    let udp = house.address(Transport::Udp);
-    let call = Script::new(udp).await;
-    let tag = call.connect("anybody").await;
-    let stranger = Script::at(udp, "127.0.0.2:0").await;
-    let before_kib = resident_kib();
-    for round in 0..12_000_u32 {
-        let method = ["INVITE", "REGISTER", "OPTIONS"][round as usize % 3];
-        let branch = format!("flood{round}");
-        stranger
-            .request(method, "anybody", "", round + 1, &branch, "", "")
-            .await;
-        let mut sink = [0; 2048];
-        while stranger.socket.try_recv(&mut sink).is_ok() {}
-    }
-    let figures = house.edge.figures();
-    // The one call's INVITE, and nothing of the flood.
-    assert!(
-        figures.transactions <= 2 && figures.calls == 1,
-        "{figures:?}"
-    );
-    let grown_kib = resident_kib().saturating_sub(before_kib);
-    assert!(grown_kib < 64 * 1024, "{grown_kib} KiB");
-    call.request("BYE", "anybody", &tag, 2, "bye", "", "").await;
-    within("the BYE's answer", async {
-        while header(&call.wait("SIP/2.0 200").await, "CSeq") != "2 BYE" {}
-    })
-    .await;
-    house.empty().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
     let far = Script::new("127.0.0.1:9".parse().unwrap()).await;
@@ -604,5 +413,36 @@ async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
     far.answer(&cancel, "200 OK", "").await;
     far.answer(&tagged, "487 Request Terminated", "").await;
     far.wait("ACK").await;
+    house.empty().await;
+}
+
+/// Takes half of the shortest interval that there is, beside the other tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_house_refreshes_a_session() {
+    let mut house = House::open(config()).await;
+    let far = Script::new(house.address(Transport::Udp)).await;
+    let more = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: UPDATE, BYE\r\n";
+    let sdp = far.sdp("sendrecv");
+    far.request("INVITE", "anybody", "", 1, "one", more, &sdp)
+        .await;
+    let answer = far.wait("SIP/2.0 200").await;
+    assert_eq!(header(&answer, "Session-Expires"), "90;refresher=uas");
+    let tag = to_tag(&answer);
+    far.request("ACK", "anybody", &tag, 1, "ack", "", "").await;
+    let began = std::time::Instant::now();
+    let update = far.any(Duration::from_secs(60)).await.expect("no refresh");
+    assert!(update.starts_with("UPDATE"), "{update}");
+    assert!(began.elapsed() > Duration::from_secs(40));
+    assert_eq!(header(&update, "Session-Expires"), "90;refresher=uac");
+    // The far end has forgotten the call: both sides of it end.
+    far.answer(&update, "481 Call Does Not Exist", "").await;
+    let bye = far.wait("BYE").await;
+    far.answer(&bye, "481 Call Does Not Exist", "").await;
+    let reason = CloseReason::Lost;
+    house
+        .until("the end", |seen| {
+            *seen == Seen::Signal(LegSignal::Closed { reason })
+        })
+        .await;
     house.empty().await;
 }

@@ -220,6 +220,10 @@ impl Script {
     }
 
     /// A request of this call. `more`: further headers, each with its line's end.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a request is made of that many parts"
+    )]
     pub async fn request(
         &self,
         method: &str,
@@ -241,11 +245,10 @@ impl Script {
         } else {
             "Content-Type: application/sdp\r\n"
         };
-        let number_of = if method == "CANCEL" { "CANCEL" } else { method };
         self.raw(&format!(
             "{method} sip:{user}@{edge} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{branch}\r\n\
              From: <sip:far@{local}>;tag={}\r\nTo: <sip:{user}@{edge}>{to_tag}\r\nCall-ID: {}\r\n\
-             CSeq: {cseq} {number_of}\r\nContact: <sip:far@{local}>\r\nMax-Forwards: 70\r\n{kind}{more}\
+             CSeq: {cseq} {method}\r\nContact: <sip:far@{local}>\r\nMax-Forwards: 70\r\n{kind}{more}\
              Content-Length: {}\r\n\r\n{body}",
             self.tag,
             self.call_id,

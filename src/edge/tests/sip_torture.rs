@@ -116,12 +116,11 @@ async fn every_torture_message_gets_its_answer() {
         let mut columns = line.split('\t');
         let (name, right) = (columns.next().unwrap(), columns.next().unwrap());
         let message = std::fs::read(format!("{FOLDER}/{name}.dat")).unwrap();
-        let answers = tokio::join!(
-            over_udp(udp, &message),
-            over_tcp(tcp, &message),
-            over_websocket(ws, &message)
-        );
-        let answers = [answers.0, answers.1, answers.2];
+        let answers = [
+            over_udp(udp, &message).await,
+            over_tcp(tcp, &message).await,
+            over_websocket(ws, &message).await,
+        ];
         for answer in &answers {
             let codes: Vec<&str> = answer
                 .split(" + ")
