@@ -24,9 +24,12 @@ const QUALITY_FRAMES: u64 = 100;
 const RESERVED_SIGNALS: usize = 16;
 /// Datagrams taken at a time, so that a flood does not keep the leg from its pace.
 const BATCH: usize = 32;
-/// A connected far end that is to speak and of which nothing at all comes for this long, neither
-/// sound nor reports, is gone: its dialog may live on without it.
-const GONE: Duration = Duration::from_secs(60);
+/// A connected far end of which no packet ever came is not there.
+const NEVER: Duration = Duration::from_secs(60);
+/// One that spoke once and of which nothing at all comes for this long, neither sound nor reports, is
+/// gone, although its dialog lives on. Long, because gateways that suppress silence and send no
+/// reports exist, and a caller may listen to music for minutes.
+const GONE: Duration = Duration::from_secs(300);
 /// Voice is sent as expedited forwarding (RFC 4594): DSCP 46.
 const TOS_VOICE: u32 = 46 << 2;
 
@@ -234,15 +237,13 @@ impl RtpLeg {
 
     fn gone(&self, now_us: u64) -> Option<CloseReason> {
         let connected = self.connected.filter(|_| self.stream.expects_sound())?;
-        let heard = self.stream.heard_us();
-        let quiet = heard.map_or(u64::MAX, |at| now_us.saturating_sub(at));
-        if connected.elapsed() < GONE || quiet < GONE.as_micros() as u64 {
-            return None;
+        let silent = |since_us| Duration::from_micros(now_us.saturating_sub(since_us));
+        match self.stream.heard_us() {
+            None => (connected.elapsed() >= NEVER).then_some(CloseReason::NeverConnected),
+            Some(at) => {
+                (connected.elapsed() >= GONE && silent(at) >= GONE).then_some(CloseReason::Lost)
+            }
         }
-        Some(match heard {
-            Some(_) => CloseReason::Lost,
-            None => CloseReason::NeverConnected,
-        })
     }
 
     fn on_wanted(&mut self, ends: &mut ControlEnds) -> Option<CloseReason> {

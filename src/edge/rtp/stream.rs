@@ -524,5 +524,5 @@ impl KeysIn {
 }
 
 #[cfg(test)]
-#[path = "stream_tests.rs"]
+#[path = "stream_tests/mod.rs"]
 mod tests;
