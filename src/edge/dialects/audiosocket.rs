@@ -241,7 +241,13 @@ pub(super) async fn next_message<R: tokio::io::AsyncRead + Unpin>(
         if let Some(message) = split(buffer) {
             return Ok(Some(message));
         }
-        if from.read_buf(buffer).await? == 0 {
+        let count = match from.read_buf(buffer).await {
+            // A far end that closes before it has read all of our sound resets the connection; it
+            // has hung up all the same.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
+            count => count?,
+        };
+        if count == 0 {
             // A half message at the end says no more than that the connection ended.
             buffer.advance(buffer.len());
             return Ok(None);

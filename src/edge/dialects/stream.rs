@@ -10,7 +10,8 @@ use sidetone_media::dtmf::DtmfTone;
 use sidetone_media::{FRAME_MS, Pcm, SILENCE};
 use sidetone_types::Wire;
 use std::fmt::Display;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -127,6 +128,7 @@ where
     };
     let sides: Vec<Side> = std::iter::once(caller).chain(agent).collect();
     let (outbox, waiting) = mpsc::channel(OUTBOX);
+    let stuck = Arc::new(AtomicBool::new(false));
     let task = StreamTask {
         reservoirs: sides.iter().map(|_| Reservoir::default()).collect(),
         dialect,
@@ -140,11 +142,12 @@ where
         malformed: 0,
         malformed_in_row: 0,
         this_second: 0,
+        stuck: stuck.clone(),
         held: false,
         tone: None,
         unsent: 0,
     };
-    let writer = tokio::spawn(write(to, waiting, D::NAME));
+    let writer = tokio::spawn(write(to, waiting, stuck, D::NAME));
     tokio::spawn(task.run(from, writer));
     (caller_leg, agent_leg)
 }
@@ -164,6 +167,8 @@ struct StreamTask<D> {
     malformed_in_row: u32,
     /// Messages in this second.
     this_second: u32,
+    /// The far end took nothing for too long.
+    stuck: Arc<AtomicBool>,
     held: bool,
     tone: Option<DtmfTone>,
     /// Frames that a slow far end, or one that asked to wait, cost.
@@ -316,7 +321,9 @@ impl<D: Dialect> StreamTask<D> {
             }
         }
         if self.outbox.is_closed() {
-            return Some(CloseReason::Lost);
+            // A far end that closes while sound is on its way to it is seen by whoever writes first.
+            let stuck = self.stuck.load(Ordering::Relaxed);
+            return Some(if stuck { CloseReason::Lost } else { D::END });
         }
         if Duration::from_millis(self.quiet_frames * FRAME_MS) > self.dialect.idle_max() {
             tracing::info!(
@@ -438,8 +445,12 @@ fn is_silent(pcm: &Pcm) -> bool {
 }
 
 /// Brings messages to the far end, and ends with the last of them or with a far end that takes none.
-async fn write<K>(mut to: K, mut waiting: mpsc::Receiver<WireMessage>, wire: &'static str)
-where
+async fn write<K>(
+    mut to: K,
+    mut waiting: mpsc::Receiver<WireMessage>,
+    stuck: Arc<AtomicBool>,
+    wire: &'static str,
+) where
     K: Sink<WireMessage> + Send + Unpin,
     K::Error: Display,
 {
@@ -451,6 +462,7 @@ where
                 return;
             }
             Err(_) => {
+                stuck.store(true, Ordering::Relaxed);
                 tracing::info!(
                     wire,
                     "the far end read nothing for {} s",
