@@ -50,6 +50,14 @@ impl DialogGuard {
             change(known);
         }
     }
+
+    /// The INVITE is refused: the same request over another way is a new one from the moment on at
+    /// which its sender may have read the answer.
+    fn forget_invite(&mut self) {
+        if let Some(invite) = self.invite.take() {
+            self.core.dialogs().invites.remove(&invite);
+        }
+    }
 }
 
 impl Drop for DialogGuard {
@@ -141,6 +149,7 @@ impl Incoming {
             ToDialog::Cancel(reason) => {
                 tracing::debug!(?reason, "the caller gave up");
                 self.cancelled.send_replace(true);
+                self.guard.forget_invite();
                 self.tx.respond(self.request.reply(487));
                 Step::Over
             }
@@ -155,6 +164,7 @@ impl Incoming {
             Method::Bye => {
                 tx.respond(request.reply(200));
                 self.cancelled.send_replace(true);
+                self.guard.forget_invite();
                 self.tx.respond(self.request.reply(487));
                 return Step::Over;
             }
@@ -253,6 +263,7 @@ impl Incoming {
         if let Refusal::Full { retry_after_s } = refusal {
             response = response.with(name::RETRY_AFTER, retry_after_s.to_string());
         }
+        self.guard.forget_invite();
         self.tx.respond(response);
         Step::Over
     }
