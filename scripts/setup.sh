@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 run_packages="cmake g++ make pkg-config espeak-ng"
-test_packages="$run_packages chromium fonts-noto-cjk sip-tester"
+test_packages="$run_packages chromium fonts-noto-cjk sip-tester baresip-core"
 
 need() { # package → is it missing?
   ! dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'

@@ -12,7 +12,7 @@ export const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const binary = join(root, 'target/release/sidetone');
 
 /** A TCP port that nobody uses now. */
-function freePort() {
+export function freePort() {
   return new Promise((done, failed) => {
     const server = createServer();
     server.once('error', failed);
@@ -30,6 +30,8 @@ export async function startEngine() {
   const config = join(folder, 'sidetone.toml');
   const example = readFileSync(join(root, 'sidetone.example.toml'), 'utf8');
   let text = example.replace('127.0.0.1:8080', `127.0.0.1:${port}`).replace('data = "data"', `data = "${folder}/data"`);
+  const [sip, sipWs, audiosocket] = [await freePort(), await freePort(), await freePort()];
+  text = text.replaceAll(':5060"', `:${sip}"`).replace(':5066"', `:${sipWs}"`).replace(':9092"', `:${audiosocket}"`);
   for (const content of ['knowledge', 'prompts']) {
     cpSync(join(root, content), join(folder, content), { recursive: true });
     text = text.replace(`${content} = "${content}"`, `${content} = "${folder}/${content}"`);
@@ -54,6 +56,8 @@ export async function startEngine() {
     url,
     folder,
     config,
+    sip,
+    audiosocket,
     start,
     log: () => log,
     kill: () => end(child, 'SIGKILL'),
@@ -95,12 +99,10 @@ export function sidetone(...args) {
   return execFileSync(binary, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-const RATE_HZ = 48_000;
-
 /** A microphone's WAV: silences in ms and recorded callers' sentences, one after the other. */
-export function microphone(path, parts) {
+export function microphone(path, parts, rate_hz = 48_000) {
   const pieces = parts.map((part) =>
-    typeof part === 'number' ? new Int16Array((part * RATE_HZ) / 1000) : upsample(part.pcm, part.rate_hz));
+    typeof part === 'number' ? new Int16Array((part * rate_hz) / 1000) : resample(part.pcm, part.rate_hz, rate_hz));
   const count = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const bytes = Buffer.alloc(44 + count * 2);
   bytes.write('RIFF', 0);
@@ -109,8 +111,8 @@ export function microphone(path, parts) {
   bytes.writeUInt32LE(16, 16);
   bytes.writeUInt16LE(1, 20);
   bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(RATE_HZ, 24);
-  bytes.writeUInt32LE(RATE_HZ * 2, 28);
+  bytes.writeUInt32LE(rate_hz, 24);
+  bytes.writeUInt32LE(rate_hz * 2, 28);
   bytes.writeUInt16LE(2, 32);
   bytes.writeUInt16LE(16, 34);
   bytes.write('data', 36);
@@ -121,11 +123,11 @@ export function microphone(path, parts) {
   return path;
 }
 
-/** Linear interpolation is enough: telephone speech has nothing above 4 kHz. */
-function upsample(pcm, rate_hz) {
-  const out = new Int16Array(Math.floor((pcm.length * RATE_HZ) / rate_hz));
+/** Linear interpolation is enough: telephone speech has next to nothing above 4 kHz. */
+function resample(pcm, from_hz, to_hz) {
+  const out = new Int16Array(Math.floor((pcm.length * to_hz) / from_hz));
   for (let i = 0; i < out.length; i++) {
-    const at = (i * rate_hz) / RATE_HZ;
+    const at = (i * from_hz) / to_hz;
     const left = Math.floor(at);
     const right = Math.min(left + 1, pcm.length - 1);
     out[i] = pcm[left] + (pcm[right] - pcm[left]) * (at - left);

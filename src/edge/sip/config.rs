@@ -256,7 +256,7 @@ pub struct SipConfig {
     /// What phones log in to; it stands in every challenge.
     pub realm: String,
     /// The kinds of digest that are offered, in this order (RFC 8760). Some old phones look only at
-    /// the first and know only MD5.
+    /// the first; some (baresip 1.0) know only MD5 and give up when SHA-256 is offered at all.
     pub digests: Vec<Digest>,
     pub accounts: Vec<SipAccount>,
     pub trunks: Vec<SipTrunk>,
