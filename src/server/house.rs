@@ -18,6 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sidetone_assist::view::CallView;
 use sidetone_call::CallPolicy;
 use sidetone_call::slots::Day;
+use sidetone_edge::dialects::AudioSocketServer;
 use sidetone_edge::sip::SipEdge;
 use sidetone_edge::{EdgeError, LegHandle, WebRtcEdge};
 use sidetone_records::journal::JournalWriter;
@@ -49,6 +50,8 @@ pub struct House {
     pub tickets: AtomicU32,
     /// Set once, by whoever owns a trunk.
     pub lines_out: OnceLock<Arc<dyn LineOut>>,
+    /// Set once, where Asterisk may connect with AudioSocket.
+    pub audiosocket: OnceLock<AudioSocketServer>,
     /// Set once, where there are telephones.
     pub phones: OnceLock<SipEdge>,
 }

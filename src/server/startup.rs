@@ -94,6 +94,7 @@ pub async fn open(config: Config) -> anyhow::Result<Arc<House>> {
         draining: AtomicBool::new(false),
         tickets: AtomicU32::new(0),
         lines_out: OnceLock::new(),
+        audiosocket: OnceLock::new(),
         phones: OnceLock::new(),
         config,
     });

@@ -6,7 +6,7 @@ use crate::call::{self, NewCall};
 use crate::config::AudioSocket;
 use crate::house::House;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, Json, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
@@ -18,6 +18,7 @@ use sidetone_types::*;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
+use uuid::Uuid;
 
 /// The agent of a call between two people of whom the far end does not say who answers.
 const SOMEBODY: &str = "outside";
@@ -33,10 +34,9 @@ pub async fn open(house: &Arc<House>) {
     match listen(wanted).await {
         Ok((server, mut calls)) => {
             println!("AudioSocket: {}", server.address());
+            let _ = house.audiosocket.set(server);
             let house = house.clone();
             tokio::spawn(async move {
-                // The listener lives as long as this task.
-                let _server = server;
                 while let Some(call) = calls.recv().await {
                     begin(&house, call);
                 }
@@ -69,6 +69,31 @@ fn networks(names: &[String]) -> Result<Vec<Network>, String> {
             .map_err(|error: dialects::NetworkError| error.to_string())
     };
     names.iter().map(parse).collect()
+}
+
+/// `PUT /pbx/calls/{uuid}` says how a call that will come over AudioSocket is to be treated: an object
+/// of the parameters of `docs/pbx.md`. It has five minutes to connect.
+pub async fn announce(
+    State(house): State<Arc<House>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path(uuid): Path<String>,
+    Query(token): Query<BTreeMap<String, String>>,
+    Json(parameters): Json<BTreeMap<String, String>>,
+) -> Reply<StatusCode> {
+    may_connect(&house, from.ip(), &token)?;
+    let Some(server) = house.audiosocket.get() else {
+        return Err(Problem::not_found("AudioSocket listener")
+            .hint("Set telephony.audiosocket in the configuration."));
+    };
+    let Ok(uuid) = Uuid::parse_str(&uuid) else {
+        return Err(Problem::bad_request(format!("“{uuid}” is no UUID.")));
+    };
+    server
+        .announce(uuid, opening(&parameters))
+        .map_err(|error| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(60)
+        })?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /ws/asterisk`: Asterisk's WebSocket channel connects here.

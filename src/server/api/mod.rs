@@ -18,7 +18,7 @@ use crate::house::House;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use std::sync::Arc;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -77,6 +77,7 @@ pub fn router(house: Arc<House>) -> Router {
         )
         .route("/ws/asterisk", get(crate::streams::asterisk))
         .route("/ws/twilio", get(crate::streams::twilio))
+        .route("/pbx/calls/{uuid}", put(crate::streams::announce))
         .route("/metrics", get(state::metrics))
         .route("/health", get(state::health))
         .fallback(pages::page)

@@ -50,6 +50,8 @@ struct Playing {
     complete: bool,
     started: bool,
     stopping: bool,
+    /// Of what was played, how much the far end threw away.
+    unheard_ms: u32,
 }
 
 /// Plays prompts and music to one caller.
@@ -73,6 +75,7 @@ impl Mouth {
             complete: false,
             started: false,
             stopping: false,
+            unheard_ms: 0,
         });
     }
 
@@ -90,11 +93,13 @@ impl Mouth {
     }
 
     /// Stops a prompt. One that has not sounded ends at once, which the returned signal says; one
-    /// that sounds fades within the next frame.
-    pub fn stop(&mut self, prompt: PromptId) -> Option<MouthSignal> {
+    /// that sounds fades within the next frame. `unheard_ms` of it were on their way to a far end that
+    /// keeps a buffer, and have been thrown away there.
+    pub fn stop(&mut self, prompt: PromptId, unheard_ms: u32) -> Option<MouthSignal> {
         let playing = self.playing.as_mut().filter(|p| p.prompt == prompt)?;
         if playing.started {
             playing.stopping = true;
+            playing.unheard_ms = unheard_ms;
             return None;
         }
         let total_ms = playing.total_ms();
@@ -138,7 +143,7 @@ impl Mouth {
         let over = playing.stopping || (playing.complete && playing.parts.is_empty());
         let ended = over.then(|| MouthSignal::Ended {
             prompt,
-            played_ms: samples_ms(playing.played),
+            played_ms: samples_ms(playing.played).saturating_sub(playing.unheard_ms),
             total_ms: playing.total_ms(),
         });
         if over {
@@ -243,7 +248,7 @@ mod tests {
         mouth.play(PromptId(1), part(50, 10, false));
         let mut out = [0; FRAME_SAMPLES];
         mouth.next(&mut out);
-        assert_eq!(mouth.stop(PromptId(1)), None);
+        assert_eq!(mouth.stop(PromptId(1), 0), None);
         // Half of the characters took a second, so the whole would have taken two.
         let end = MouthSignal::Ended {
             prompt: PromptId(1),
@@ -263,8 +268,24 @@ mod tests {
             played_ms: 0,
             total_ms: 0,
         };
-        assert_eq!(mouth.stop(PromptId(1)), Some(end));
+        assert_eq!(mouth.stop(PromptId(1), 0), Some(end));
         mouth.play(PromptId(1), part(1, 5, true));
         assert_eq!(mouth.next(&mut [0; FRAME_SAMPLES]), [None, None]);
+    }
+
+    #[test]
+    fn what_a_far_end_threw_away_was_not_heard() {
+        let mut mouth = Mouth::default();
+        mouth.expect(PromptId(1), 5);
+        mouth.play(PromptId(1), part(50, 5, true));
+        let mut out = [0; FRAME_SAMPLES];
+        (0..40).for_each(|_| drop(mouth.next(&mut out)));
+        assert_eq!(mouth.stop(PromptId(1), 600), None);
+        let ended = mouth.next(&mut out)[1];
+        let Some(MouthSignal::Ended { played_ms, .. }) = ended else {
+            panic!("{ended:?}");
+        };
+        // 800 ms and the 10 ms in which it fades.
+        assert!((200..=220).contains(&played_ms), "{played_ms}");
     }
 }

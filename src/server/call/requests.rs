@@ -37,7 +37,9 @@ impl CallTask {
                 self.say(prompt, key, text, lang);
             }
             Request::StopSaying { prompt } => {
-                if let Some(signal) = self.mouth.stop(prompt) {
+                let caller = self.legs.get(&LegId::CALLER);
+                let unheard = caller.map_or(0, |leg| leg.handle.control.clear().as_millis());
+                if let Some(signal) = self.mouth.stop(prompt, unheard as u32) {
                     self.mouth_signal(signal);
                 }
             }
