@@ -14,8 +14,9 @@ impl CallView {
         }
         match &event.kind {
             EventKind::CallStarted { .. } => self.started(event),
-            EventKind::LegJoined { leg, party, .. } => {
+            EventKind::LegJoined { leg, party, wire } => {
                 self.legs.insert(*leg, speaker_of(party));
+                self.wires.insert(*leg, *wire);
             }
             EventKind::LanguageChanged { lang } => self.lang = *lang,
             EventKind::SpeechStarted { .. }
@@ -291,13 +292,16 @@ impl CallView {
         match &event.kind {
             EventKind::Seated { leg, party, seat } => {
                 self.legs.insert(*leg, speaker_of(party));
-                let muted = self.parties.iter().any(|one| one.leg == *leg && one.muted);
+                let before = self.parties.iter().find(|one| one.leg == *leg);
+                let muted = before.is_some_and(|one| one.muted);
+                let wire = self.wires.get(leg).copied();
                 self.parties.retain(|one| one.leg != *leg);
                 self.parties.push(ViewParty {
                     leg: *leg,
                     party: party.clone(),
                     seat: *seat,
                     muted,
+                    wire,
                 });
                 // Somebody from outside took the caller; an agent is told of by `Answered`.
                 let waits = matches!(self.state, CallState::Waiting | CallState::Ringing);

@@ -59,6 +59,8 @@ pub struct CallView {
     #[serde(skip)]
     pub(crate) legs: BTreeMap<LegId, Speaker>,
     #[serde(skip)]
+    pub(crate) wires: BTreeMap<LegId, Wire>,
+    #[serde(skip)]
     pub(crate) spans: BTreeMap<UtteranceId, Span>,
     #[serde(skip)]
     pub(crate) last_caller: Option<UtteranceId>,
@@ -101,6 +103,9 @@ pub struct ViewParty {
     pub party: Party,
     pub seat: Seat,
     pub muted: bool,
+    /// Where their sound is: the page, a telephone, another telephone system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

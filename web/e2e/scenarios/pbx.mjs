@@ -122,6 +122,7 @@ async function beside(world, desk, mei, browser) {
   const answers = far.evaluate(stream, { url: `${engine.url.replace('http', 'ws')}/ws/twilio`, inbound, outbound });
   await until('the words of both on the page', 30_000, async () =>
     (await said(desk, 'caller')).includes('投诉') && (await said(desk, 'agent')).includes('您好'));
+  check(!(await desk.locator('.controls').isVisible()), 'the page offers to hold a call that is not ours');
   check(!(await said(desk, 'assistant')), 'the assistant speaks in somebody else’s call');
   await world.lookOver(desk, 'agent-beside');
   const got = await answers;

@@ -126,7 +126,7 @@ export interface FoundIntent {
   intent: string;
   score: number;
 }
-export type CallParty = Party & { leg: number; seat: Seat; muted: boolean };
+export type CallParty = Party & { leg: number; seat: Seat; muted: boolean; wire?: Wire };
 export type CallTransfer = Target & { by: string; consult: boolean };
 /** Whom a call can be given to now. */
 export interface TransferTargets {
@@ -149,6 +149,8 @@ export interface CallView {
   position?: number | null;
   /** Everybody beside the caller who has a seat in the call. */
   parties?: CallParty[];
+  /** By leg, of those whose joining was seen. */
+  wires?: Record<number, Wire>;
   /** Somebody is being fetched or consulted. */
   transfer?: CallTransfer | null;
   /** How the last transfer ended, and why. */

@@ -45,6 +45,8 @@ export const agent = {
     zh: '这个窗口没有这通电话的声音：它在另一个窗口里，或者刚刷新过页面。',
     en: 'This window has no sound of this call: it is in another window, or this page was reloaded.',
   },
+  'desk.byphone': { zh: '您在话机上通话，保持和转接在这里或话机上都可以操作。', en: 'You are on your telephone. Hold and transfer work here and there.' },
+  'desk.beside': { zh: '这通电话在另一套电话系统里进行，这里只旁听并给出提示。', en: 'This call runs on another telephone system; this page listens along and helps.' },
   'desk.elsewhere': { zh: '这通电话已在您的另一台设备上接听。', en: 'You answered this call on another of your devices.' },
   'desk.sound.here': { zh: '把声音接到这里', en: 'Take the sound here' },
   'desk.ring.answered_elsewhere': { zh: '已在您的另一台设备上接听。', en: 'Answered on another of your devices.' },

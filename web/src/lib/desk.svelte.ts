@@ -28,7 +28,12 @@ export class Desk {
   muted = $state(false);
   held = $derived(this.view?.state === 'held');
   /** This agent's own place in the call. */
-  seat = $derived(this.view?.parties?.find((one) => one.role === 'agent' && one.agent === this.#me)?.seat);
+  #self = $derived(this.view?.parties?.find((one) => one.role === 'agent' && one.agent === this.#me));
+  seat = $derived(this.#self?.seat);
+  /** The sound of this agent is on their telephone. */
+  byPhone = $derived(this.#self?.wire === 'sip' && this.seat !== 'away');
+  /** The call runs on another telephone system, and the page only helps. */
+  beside = $derived(this.#self?.wire === 'audio_socket' || this.#self?.wire === 'web_socket');
   /** Why a ring stopped on this page without its doing. */
   ringNote = $state<'answered_elsewhere' | 'caller_gone' | 'timed_out' | null>(null);
   /** The text of the accepted card, for reading aloud. */

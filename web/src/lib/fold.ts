@@ -128,10 +128,14 @@ function applyParties(view: CallView, event: CallEvent): void {
   const parties = (view.parties ??= []);
   const without = (goes: (one: CallParty) => boolean) => (view.parties = parties.filter((one) => !goes(one)));
   switch (event.type) {
+    case 'leg_joined':
+      (view.wires ??= {})[event.leg] = event.wire;
+      break;
     case 'seated': {
       const muted = parties.some((one) => one.leg === event.leg && one.muted);
       without((one) => one.leg === event.leg);
-      view.parties.push({ ...event.party, leg: event.leg, seat: event.seat, muted });
+      const wire = view.wires?.[event.leg];
+      view.parties.push({ ...event.party, leg: event.leg, seat: event.seat, muted, ...(wire && { wire }) });
       if (event.seat === 'main' && (view.state === 'waiting' || view.state === 'ringing')) view.state = 'talking';
       break;
     }
