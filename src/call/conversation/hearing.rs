@@ -241,6 +241,9 @@ impl Call {
             transcript: transcript.clone(),
         });
         let Some(due) = due.filter(|_| self.phase == Phase::Assistant) else {
+            if leg == LegId::CALLER && self.phase == Phase::Talking {
+                self.overhear(&transcript);
+            }
             return;
         };
         if transcript.text.is_empty() {

@@ -73,6 +73,8 @@ pub struct Call {
     stopping: BTreeMap<PromptId, Playing>,
     /// What a barge-in cut off, in case it was only a noise.
     cut_off: Vec<Line>,
+    /// Words to a person whose meaning was asked for.
+    overheard: Option<(RequestId, UtteranceId)>,
     /// What the last question was, for "repeat".
     question: Vec<Line>,
     music: bool,
@@ -132,6 +134,7 @@ impl Call {
             playing: None,
             stopping: BTreeMap::new(),
             cut_off: Vec::new(),
+            overheard: None,
             question: Vec::new(),
             music: false,
             expect: Expect::Open,

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use sidetone_types::*;
 
 /// The intent of those who ask for a person, as `knowledge/intents/` names it.
-const PERSON_WISH: &str = "agent-request";
+pub(super) const PERSON_WISH: &str = "agent-request";
 
 impl Call {
     /// Deals with what was heard as soon as the caller is done and nothing unstoppable plays.

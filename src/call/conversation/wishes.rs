@@ -2,6 +2,7 @@
 
 use super::Call;
 use super::state::*;
+use super::turn::PERSON_WISH;
 use crate::policy::ms;
 use crate::request::Request;
 use crate::rules;
@@ -90,8 +91,44 @@ impl Call {
         request
     }
 
+    /// The caller talks with a person. What they want is for the person's page; nothing is done.
+    pub(super) fn overhear(&mut self, transcript: &Transcript) {
+        if transcript.text.is_empty() || rules::is_hum(transcript.text.as_str()) {
+            return;
+        }
+        let turn = CallerTurn {
+            utterance: transcript.utterance,
+            ..CallerTurn::default()
+        };
+        let request = self.understand(&turn, transcript.text.as_str().to_owned());
+        // Only the newest words count: an answer that comes after them is dropped.
+        self.overheard = Some((request, transcript.utterance));
+    }
+
+    fn understood_beside(&mut self, utterance: UtteranceId, scores: Vec<IntentScore>) {
+        let sure = |best: &&IntentScore| {
+            !best.intent.is_none()
+                && best.intent.as_str() != PERSON_WISH
+                && best.score >= self.policy.intent_sure
+        };
+        if let Some(best) = scores.first().filter(sure).cloned() {
+            let others = scores.into_iter().skip(1).take(4).collect();
+            self.emit(EventKind::IntentFound {
+                utterance,
+                best,
+                others,
+            });
+        }
+    }
+
     pub(super) fn on_understood(&mut self, request: RequestId, mut scores: Vec<IntentScore>) {
         scores.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.intent.cmp(&b.intent)));
+        if let Some((_, utterance)) = self.overheard.take_if(|(own, _)| *own == request) {
+            if self.phase == Phase::Talking {
+                self.understood_beside(utterance, scores);
+            }
+            return;
+        }
         let Some(Pending::Understand {
             whole,
             parts,

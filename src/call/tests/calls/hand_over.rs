@@ -40,6 +40,7 @@ fn two_people_who_talk_elsewhere_are_heard_and_nothing_is_said() {
             0.10 agent sits Main
             0.10 → mix c←a a←c
             3.62 caller said "我的快递到哪了"
+            3.64 intent parcel-track 910
             6.94 agent said "您好，我帮您查一下"
             9.00 caller left: hung_up
             9.00 call ended: CallerHungUp
@@ -93,6 +94,7 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             52.00 → mix c←a a←c
             56.42 agent said "您好，请问有什么可以帮您"
             61.16 caller said "我的快递没到"
+            61.18 intent parcel-track 910
             63.00 hold
             63.00 → mix nobody
             63.00 → music on
