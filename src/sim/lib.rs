@@ -3,7 +3,7 @@
 //! **Place in the flow.** The far end of the wire. A recorded caller ([`recorded`]) is a WAV file and
 //! a list of when which part of it is spoken; [`script`] decides that from the assistant's prompts;
 //! [`call`] carries it through WebRTC into a running engine, as a browser would; [`bench`] does so
-//! with many at a time. What comes out is measured on the sound of both sides ([`twotrack`]).
+//! with many at a time, [`bench_sip`] with sipp. What comes out is measured on the sound of both sides ([`twotrack`]).
 //!
 //! **Invariants.** The engine is met only where callers meet it: `POST /api/calls`, the captions, and
 //! the media. The clock of a call is its sound: a frame of 20 ms is 20 ms. [`script`] and [`twotrack`]
@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod bench_sip;
 pub mod call;
 pub mod client;
 pub mod process;

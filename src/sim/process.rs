@@ -12,6 +12,15 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// The most memory that a process has had resident, in KiB. `None` as above.
+pub fn memory_most_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
 /// Fields 14 and 15 of proc(5). The name in field 2 may hold blanks and brackets.
 fn parse(stat: &str) -> Option<Duration> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -37,5 +46,6 @@ mod tests {
     #[test]
     fn this_process_has_used_some() {
         assert!(cpu_time(std::process::id()).is_some());
+        assert!(memory_most_kib(std::process::id()) > Some(1000));
     }
 }

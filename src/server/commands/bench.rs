@@ -1,4 +1,5 @@
 //! `sidetone bench call`: recorded callers at the same time, and what each waited for.
+//! `sidetone bench sip`: signalling under sipp.
 
 use crate::config::{Config, EXAMPLE};
 use crate::recorded;
@@ -6,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sidetone_sim::bench::{self, Plan};
+use sidetone_sim::bench_sip::{self, Offer};
 use sidetone_sim::client::Engine;
 use sidetone_sim::recorded::Voice;
 use std::net::TcpListener;
@@ -33,6 +35,44 @@ pub struct BenchArgs {
     /// Process number of the running engine, for its use of the processor
     #[arg(long, requires = "url")]
     pid: Option<u32>,
+}
+
+#[derive(Args)]
+pub struct SipArgs {
+    /// New calls a second; a second run offers twice as many
+    #[arg(long, default_value_t = 500)]
+    rate: u32,
+    /// Seconds of each run
+    #[arg(long, default_value_t = 180)]
+    seconds: u64,
+    /// Calls that are taken at once; the next is refused with 503
+    #[arg(long, default_value_t = 300)]
+    calls_max: usize,
+    /// Only the first run
+    #[arg(long)]
+    once: bool,
+}
+
+pub async fn sip(args: SipArgs) -> anyhow::Result<()> {
+    let factors: &[u32] = if args.once { &[1] } else { &[1, 2] };
+    let mut runs = Vec::new();
+    for factor in factors {
+        let offer = Offer {
+            rate: args.rate * factor,
+            seconds: args.seconds,
+            calls_max: args.calls_max,
+        };
+        let bar = ProgressBar::new_spinner()
+            .with_message(format!("{} calls/s for {} s", offer.rate, offer.seconds));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        let folder = tempfile::tempdir().context("no folder for sipp's figures")?;
+        let outcome = offer.run(folder.path()).await?;
+        bar.finish_and_clear();
+        runs.push((offer, outcome));
+    }
+    print!("{}", bench_sip::table(&runs));
+    println!("Times: INVITE to 200, by sipp. CPU and memory: the endpoint without sipp.");
+    Ok(())
 }
 
 pub async fn run(config: &Config, file: Option<&Path>, args: BenchArgs) -> anyhow::Result<()> {

@@ -89,6 +89,10 @@ pub enum BenchWhat {
     ///
     /// Example: sidetone bench call --calls 1,2,4 --seconds 60
     Call(bench::BenchArgs),
+    /// SIP signalling under sipp: calls a second, answer times, and what happens at too many
+    ///
+    /// Example: sidetone bench sip --rate 500 --seconds 180
+    Sip(bench::SipArgs),
 }
 
 #[derive(Subcommand)]
@@ -158,6 +162,9 @@ pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
             Command::Bench {
                 what: BenchWhat::Call(args),
             } => bench::run(&config, file, args).await,
+            Command::Bench {
+                what: BenchWhat::Sip(args),
+            } => bench::sip(args).await,
             Command::Transcribe { lang, files } => {
                 transcribe::run(&config, lang.into(), &files).await
             }
