@@ -279,7 +279,9 @@ mod tests {
         mouth.expect(PromptId(1), 5);
         mouth.play(PromptId(1), part(50, 5, true));
         let mut out = [0; FRAME_SAMPLES];
-        (0..40).for_each(|_| drop(mouth.next(&mut out)));
+        for _ in 0..40 {
+            let _ = mouth.next(&mut out);
+        }
         assert_eq!(mouth.stop(PromptId(1), 600), None);
         let ended = mouth.next(&mut out)[1];
         let Some(MouthSignal::Ended { played_ms, .. }) = ended else {
