@@ -7,6 +7,8 @@ mod corrections;
 mod hand_over;
 mod house;
 mod property;
+mod script;
+mod supervise;
 mod talk;
 mod tasks;
 mod tell;
