@@ -57,7 +57,7 @@ impl Default for RecognizerConfig {
             places_max: cores * 12,
             queue_sound_ms_max: 60_000,
             partial_stale_ms: 700,
-            reject_below: 200,
+            reject_below: 300,
             hint_penalty: 3.0,
             calibration: Calibration::default(),
         }
