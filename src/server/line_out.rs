@@ -28,6 +28,9 @@ pub type Dialling = Pin<Box<dyn Future<Output = Result<LegHandle, DialRefused>> 
 /// A trunk, as far as a call is concerned. Dropping the future takes the call out back.
 pub trait LineOut: Send + Sync {
     fn dial(&self, dial: DialOut) -> Dialling;
+    /// Why this person may not call this number, in a sentence for the log and the administrator;
+    /// `None` where they may. Asked before anybody is put on hold for it.
+    fn denies(&self, by: &AgentId, number: &str) -> Option<String>;
 }
 
 /// The digits of a number as a person types it. `None` where it is no number.

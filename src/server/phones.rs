@@ -217,6 +217,11 @@ struct Trunk {
 }
 
 impl LineOut for Trunk {
+    fn denies(&self, by: &AgentId, number: &str) -> Option<String> {
+        let house = self.house.upgrade()?;
+        self.edge.denies(number, house.may_call_out(Some(by)))
+    }
+
     fn dial(&self, dial: DialOut) -> Dialling {
         let mut request = CallRequest::to_number(dial.number.reveal(), self.trunk.clone());
         if let Some(house) = self.house.upgrade() {

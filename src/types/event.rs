@@ -2,7 +2,6 @@
 
 use crate::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One event of one call. `seq` counts from 0 without gaps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -480,10 +479,6 @@ pub enum EventKind {
         stage: LatencyStage,
         utterance: Option<UtteranceId>,
         took_us: u64,
-    },
-    /// Free facts of an integration, shown as they are.
-    Noted {
-        facts: BTreeMap<String, String>,
     },
 }
 

@@ -30,8 +30,10 @@ export async function startEngine() {
   const config = join(folder, 'sidetone.toml');
   const example = readFileSync(join(root, 'sidetone.example.toml'), 'utf8');
   let text = example.replace('127.0.0.1:8080', `127.0.0.1:${port}`).replace('data = "data"', `data = "${folder}/data"`);
-  const [sip, sipWs, audiosocket] = [await freePort(), await freePort(), await freePort()];
+  const [sip, sipWs, audiosocket, outside] = [await freePort(), await freePort(), await freePort(), await freePort()];
   text = text.replaceAll(':5060"', `:${sip}"`).replace(':5066"', `:${sipWs}"`).replace(':9092"', `:${audiosocket}"`);
+  text = text.replace('# trunk_out = "provider"', 'trunk_out = "outside"').replace('# may_call_out', 'may_call_out');
+  text += trunkOut(outside);
   for (const content of ['knowledge', 'prompts']) {
     cpSync(join(root, content), join(folder, content), { recursive: true });
     text = text.replace(`${content} = "${content}"`, `${content} = "${folder}/${content}"`);
@@ -58,6 +60,7 @@ export async function startEngine() {
     config,
     sip,
     audiosocket,
+    outside,
     start,
     log: () => log,
     kill: () => end(child, 'SIGKILL'),
@@ -67,6 +70,17 @@ export async function startEngine() {
     },
   };
 }
+
+/** A trunk whose other end is a phone of the tests. */
+const trunkOut = (port) => `
+[[sip.trunks]]
+name = "outside"
+proxy = "sip:127.0.0.1:${port}"
+outbound = true
+
+[sip.outbound]
+allowed_prefixes = ["95"]
+`;
 
 function end(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();

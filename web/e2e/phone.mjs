@@ -11,12 +11,12 @@ const MODULES = '/usr/lib/baresip/modules';
 /**
  * Starts a phone that logs in as `user`. `wav` is what it says in every call, mono at the codec's
  * `rate_hz`; `auto`: it answers by itself. `codec` is what it offers, `srtp` whether it insists on
- * encrypted sound.
+ * encrypted sound. With `port` it does not log in, and waits there for calls to `user`.
  */
-export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU', rate_hz = 8000, srtp = false }) {
+export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU', rate_hz = 8000, srtp = false, port = 0 }) {
   const folder = join(engine.folder, `phone-${user}-${Date.now()}`);
   mkdirSync(folder);
-  const [control, sip] = [await freePort(), await freePort()];
+  const [control, sip] = [await freePort(), port || (await freePort())];
   writeFileSync(join(folder, 'config'), [
     'poll_method epoll', `sip_listen 127.0.0.1:${sip}`,
     `audio_player aufile,${folder}/unused.wav`, `audio_source aufile,${wav}`, `audio_alert aufile,${folder}/unused.wav`,
@@ -27,7 +27,7 @@ export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU
     `ctrl_tcp_listen 127.0.0.1:${control}`, `snd_path ${folder}`, '',
   ].join('\n'));
   const account = [
-    `<sip:${user}@127.0.0.1:${engine.sip}>`, `auth_user=${user}`, `auth_pass=${user}-demo`, 'regint=60',
+    `<sip:${user}@127.0.0.1:${engine.sip}>`, `auth_user=${user}`, `auth_pass=${user}-demo`, `regint=${port ? 0 : 60}`,
     `audio_codecs=${codec}`, `answermode=${auto ? 'auto' : 'manual'}`, ...(srtp ? ['mediaenc=srtp-mand'] : []),
   ];
   writeFileSync(join(folder, 'accounts'), `${account.join(';')}\n`);
@@ -55,7 +55,7 @@ export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU
       await until('the phone to end', 5000, () => child.exitCode !== null).catch(() => child.kill('SIGKILL'));
     },
   };
-  await until(`${user}'s phone to log in`, 10_000, () => log.includes('200 OK')).catch((error) => {
+  await until(`${user}'s phone to be ready`, 10_000, () => log.includes(port ? 'baresip is ready' : '200 OK')).catch((error) => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${log}`);
   });

@@ -8,7 +8,7 @@ import { root, startEngine, until } from './engine.mjs';
 import { logIn } from './people.mjs';
 
 // In this order: the later ones look at what the earlier ones left behind.
-const SCENARIOS = ['refusals', 'chinese-call', 'review', 'keypad', 'wallboard', 'transfer', 'phones', 'pbx', 'english-call', 'content', 'crash', 'pages'];
+const SCENARIOS = ['refusals', 'chinese-call', 'review', 'keypad', 'wallboard', 'transfer', 'phones', 'pbx', 'outside', 'english-call', 'content', 'crash', 'pages'];
 const out = join(root, 'web/e2e/out');
 
 rmSync(out, { recursive: true, force: true });

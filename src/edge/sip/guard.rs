@@ -36,8 +36,8 @@ impl OutboundGuard {
         }
     }
 
-    /// Counts a call that is allowed; [`Self::end`] is owed for it.
-    pub fn begin(&mut self, number: &str, authorized: bool, now: Instant) -> Result<(), Denied> {
+    /// Whether the number may be called at all, however many calls there are.
+    pub fn check(&self, number: &str, authorized: bool) -> Result<(), Denied> {
         if !authorized {
             return Err(Denied::NotAuthorized);
         }
@@ -58,6 +58,12 @@ impl OutboundGuard {
         if longest(&self.rules.denied_prefixes).is_some_and(|denied| denied >= allowed) {
             return Err(Denied::Prefix);
         }
+        Ok(())
+    }
+
+    /// Counts a call that is allowed; [`Self::end`] is owed for it.
+    pub fn begin(&mut self, number: &str, authorized: bool, now: Instant) -> Result<(), Denied> {
+        self.check(number, authorized)?;
         while self
             .begun
             .front()

@@ -113,6 +113,13 @@ impl SipEdge {
         self.core.listening.get().cloned().unwrap_or_default()
     }
 
+    /// Why a number may not be called, by somebody who may call out or may not; `None` where it may.
+    /// The limits in number of calls show only when it is tried.
+    pub fn denies(&self, number: &str, authorized: bool) -> Option<String> {
+        let denied = self.core.guard().check(number, authorized).err()?;
+        Some(denied.to_string())
+    }
+
     /// Every phone that is logged in.
     pub fn registrations(&self) -> Vec<Contact> {
         let now_s = self.core.now_s();

@@ -109,14 +109,20 @@ pub async fn transfer_out(
         Problem::bad_request("This is not a telephone number.")
             .hint("Use 2 to 18 digits, with + in front for another country.")
     })?;
-    if house.line_out().is_none() {
+    let by = AgentId::new(&who.0.id);
+    let Some(line) = house.line_out() else {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "No line out is configured.",
         )
         .hint("Add a trunk to the configuration, or choose an agent or a queue."));
+    };
+    if let Some(why) = line.denies(&by, &number) {
+        tracing::warn!(agent = %by, why, "a call out was not allowed");
+        return Err(Problem::forbidden("You may not call this number.").hint(
+            "Ask the administrator: telephony.may_call_out and sip.outbound in the configuration.",
+        ));
     }
-    let by = AgentId::new(&who.0.id);
     let number = Heard::new(number);
     done(&handle, |done| CallMessage::TransferOut {
         by,

@@ -142,10 +142,16 @@ impl CallTask {
     /// What a telephone named in a transfer, or the status that refuses it.
     fn transfer_target(&mut self, by: &AgentId, to: &str) -> Result<Target, u16> {
         match self.house.target_of(to) {
-            Some(Target::Number { .. }) if !self.house.may_call_out(Some(by)) => Err(403),
-            Some(Target::Number { number }) => Ok(Target::Number {
-                number: self.number_to_safe(number.shown.as_str()),
-            }),
+            Some(Target::Number { number }) => {
+                let number = number.shown.as_str();
+                let line = self.house.line_out().ok_or(503_u16)?;
+                match line.denies(by, number) {
+                    Some(_) => Err(403),
+                    None => Ok(Target::Number {
+                        number: self.number_to_safe(number),
+                    }),
+                }
+            }
             Some(to) => Ok(to),
             None => Err(404),
         }

@@ -162,8 +162,7 @@ export type EventKind =
   | { type: 'wrap_up_started'; agent: string }
   | { type: 'wrap_up_ended'; agent: string; disposition: string }
   | { type: 'call_ended'; reason: EndReason }
-  | { type: 'took'; stage: string; utterance?: number | null; took_us: number }
-  | { type: 'noted'; facts: Record<string, string> };
+  | { type: 'took'; stage: string; utterance?: number | null; took_us: number };
 
 export type CallEvent = { seq: number; at: number; call: string } & EventKind;
 
