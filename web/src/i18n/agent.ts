@@ -61,6 +61,8 @@ export const agent = {
   'transfer.queues': { zh: '队列', en: 'Queues' },
   'transfer.waiting': { zh: '{n} 位在等', en: '{n} waiting' },
   'transfer.number': { zh: '外线号码', en: 'Number outside' },
+  'transfer.denied': { zh: '这个号码不允许呼出', en: 'This number may not be called' },
+  'transfer.denied.todo': { zh: '需要呼出时，请管理员在配置里放行这个号段和您的账号。', en: 'If it should be, ask the administrator to allow its prefix and your log-in in the configuration.' },
   'transfer.number.none': { zh: '没有配置外线。请管理员在配置里加一条中继。', en: 'No line out is configured. An administrator can add a trunk to the configuration.' },
   'transfer.now': { zh: '直接转', en: 'Transfer now' },
   'transfer.now.to': { zh: '直接转给{name}', en: 'Transfer to {name} now' },
