@@ -212,9 +212,11 @@ impl LegControl {
     /// Throws away what was pushed and is not yet heard, as a barge-in needs it, and returns how
     /// much that is. The far end hears on with what is pushed from now on.
     pub fn clear(&self) -> Duration {
+        // Read first: the leg's own task says zero as soon as it has cleared.
+        let unheard_ms = self.unheard_ms.swap(0, Ordering::Relaxed);
         self.clear
             .send_modify(|count| *count = count.wrapping_add(1));
-        Duration::from_millis(self.unheard_ms.swap(0, Ordering::Relaxed).into())
+        Duration::from_millis(unheard_ms.into())
     }
 
     /// Ends the leg. [`LegSignal::Closed`] follows when its sockets are gone.
