@@ -86,6 +86,11 @@ pub struct StreamSockets {
 }
 
 impl Telephony {
+    /// Whether this is one of the house's own numbers.
+    pub fn lists(&self, dnis: &str) -> bool {
+        self.number.iter().any(|one| one.dnis == dnis)
+    }
+
     /// What a dialled number leads to; `None` where the list does not have it.
     pub fn entry(&self, dnis: Option<&str>) -> Option<(Lang, Option<String>)> {
         let known = self

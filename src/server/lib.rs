@@ -27,7 +27,7 @@ pub mod line_out;
 mod live;
 mod models;
 mod people;
-mod phones;
+pub mod phones;
 pub mod recorded;
 mod rows;
 mod safe;

@@ -1,7 +1,7 @@
 //! Telephones and trunks: SIP calls become calls of the house, agents' telephones ring with their
 //! pages, and calls out take the trunk.
 
-use crate::call::{self, Caller, NewCall};
+use crate::call::{self, CallHandle, CallMessage, Caller, NewCall};
 use crate::dispatch::{Bell, DispatchMessage};
 use crate::house::House;
 use crate::line_out::{DialOut, DialRefused, Dialling, LineOut};
@@ -72,6 +72,15 @@ async fn serve(house: Arc<House>, mut events: mpsc::Receiver<SipEvent>) {
 
 /// A call from outside, or from a telephone of the house that dials one of the house's numbers.
 async fn take(house: Arc<House>, call: IncomingCall) {
+    if let Some(line) = call.replaces {
+        return take_place(&house, call, line).await;
+    }
+    if let Some(agent) = call.from.agent.clone()
+        && let Some(talk) = talk_of(&house, &agent)
+        && !house.config.telephony.lists(&call.to)
+    {
+        return second_line(&house, call, agent, &talk).await;
+    }
     let Some((lang, entry)) = house.config.telephony.entry(Some(&call.to)) else {
         return call.refuse(Refusal::UnknownNumber);
     };
@@ -101,6 +110,47 @@ async fn take(house: Arc<House>, call: IncomingCall) {
     };
     if let Err(new) = call::start(&house, new) {
         new.leg.close();
+    }
+}
+
+/// A call that takes the place of a line of a running call: an attended transfer on another system,
+/// or an agent who picks up at another telephone.
+async fn take_place(house: &House, call: IncomingCall, line: u64) {
+    let Some(running) = house.calls.of_line(line) else {
+        return call.refuse(Refusal::Gone);
+    };
+    if let Ok(leg) = call.answer().await {
+        let leg = Box::new(leg);
+        running.send(CallMessage::Replaces { line, leg }).await;
+    }
+}
+
+/// The call that an agent talks on.
+fn talk_of(house: &House, agent: &AgentId) -> Option<Arc<CallHandle>> {
+    let board = house.dispatch.board();
+    house.calls.get(&board.call_of(agent)?)
+}
+
+/// An agent's telephone that is on a call calls somebody else: a consultation.
+async fn second_line(house: &House, call: IncomingCall, agent: AgentId, talk: &CallHandle) {
+    let to = call.to.clone();
+    match house.target_of(&to) {
+        None => return call.refuse(Refusal::UnknownNumber),
+        Some(Target::Number { .. }) => {
+            let Some(line) = house.line_out() else {
+                return call.refuse(Refusal::UnknownNumber);
+            };
+            if let Some(why) = line.denies(&agent, &to) {
+                tracing::info!(%agent, why, "a call out is refused");
+                return call.refuse(Refusal::Forbidden);
+            }
+        }
+        Some(_) => {}
+    }
+    call.ring();
+    if let Ok(leg) = call.answer().await {
+        let leg = Box::new(leg);
+        talk.send(CallMessage::SecondLine { agent, to, leg }).await;
     }
 }
 

@@ -245,12 +245,20 @@ enum Caller<'a> {
     Account(&'a SipAccount),
 }
 
+/// Whether a phone that is logged in calls from where it is logged in. It is asked for its secret
+/// even where a trunk's calls come from the same address.
+fn is_own_phone(core: &Core, request: &Request, flow: &Flow) -> bool {
+    let from = request.headers.get(name::FROM).and_then(NameAddr::read);
+    let user = from.and_then(|from| from.uri.user_name());
+    user.is_some_and(|user| core.registrar().is_at(&user, flow.peer()))
+}
+
 fn invite(core: &Arc<Core>, request: Request, flow: &Flow, key: String) {
     let trunk = core.config.trunk_of(flow.peer().ip());
     let logged_in = request.headers.get(name::AUTHORIZATION).is_some()
         || request.headers.get(name::PROXY_AUTHORIZATION).is_some();
     let caller = match trunk {
-        Some(trunk) if !logged_in => Caller::Trunk(trunk),
+        Some(trunk) if !logged_in && !is_own_phone(core, &request, flow) => Caller::Trunk(trunk),
         None if core.config.accounts.is_empty() => {
             return core.refuse(&request, flow, 403, |r| r.phrased("Unknown Source Address"));
         }

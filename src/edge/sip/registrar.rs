@@ -10,6 +10,7 @@ use super::parse::cseq;
 use super::uri::{NameAddr, Uri};
 use sidetone_types::AgentId;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What a phone gets that names no time.
 const EXPIRES_S: u32 = 3600;
@@ -84,6 +85,12 @@ impl Registrar {
             .collect();
         all.sort_by_key(|binding| std::cmp::Reverse(binding.q_permille));
         all
+    }
+
+    /// Whether a phone of this account logged in from this address and port.
+    pub fn is_at(&self, user: &str, peer: SocketAddr) -> bool {
+        let account = self.accounts.get(user);
+        account.is_some_and(|of| of.bindings.iter().any(|one| one.flow.peer() == peer))
     }
 
     fn count(&self, agent: &AgentId) -> usize {

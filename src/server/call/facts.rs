@@ -74,9 +74,11 @@ impl CallTask {
             // Whoever is asked for sees at the ring what it is about; the draft is made again at
             // the end of the call.
             EventKind::TransferStarted { .. } => self.summarize(),
-            EventKind::TransferEnded { .. } | EventKind::Answered { .. } => {
+            EventKind::TransferEnded { by, outcome, .. } => {
                 self.facts.summary_drafted = false;
+                self.consultation_over(by, *outcome);
             }
+            EventKind::Answered { .. } => self.facts.summary_drafted = false,
             EventKind::Seated {
                 leg,
                 party: Party::Agent { .. },

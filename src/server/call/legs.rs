@@ -110,17 +110,19 @@ impl CallTask {
         }
     }
 
-    /// The transfer key of an agent's telephone (RFC 3515): to a colleague's telephone, a queue, or a
-    /// number. The house takes the caller over and answers for the rest, so the phone may leave at
-    /// once. A caller's phone gives nobody away, and two telephone calls are not joined into one.
+    /// The transfer key of an agent's telephone (RFC 3515): to a colleague's telephone, a queue, a
+    /// number, or to the one whom it talks with on its other line. The house takes the caller over
+    /// and answers for the rest, so the phone may leave at once. A caller's phone gives nobody away.
     pub(super) fn far_end_transfers(&mut self, id: LegId, wish: &Transfer) {
         let Some(leg) = self.legs.get(&id) else {
             return;
         };
         let control = leg.handle.control.clone();
+        if wish.replaces.is_some() {
+            return self.joins_lines(id, &control, wish);
+        }
         let outcome = match leg.agent.clone() {
             None => Outcome::Failed(403),
-            Some(_) if wish.replaces.is_some() => Outcome::Failed(501),
             Some(by) => match self.transfer_target(&by, &wish.to) {
                 Err(code) => Outcome::Failed(code),
                 Ok(to) => {
@@ -140,7 +142,7 @@ impl CallTask {
     }
 
     /// What a telephone named in a transfer, or the status that refuses it.
-    fn transfer_target(&mut self, by: &AgentId, to: &str) -> Result<Target, u16> {
+    pub(super) fn transfer_target(&mut self, by: &AgentId, to: &str) -> Result<Target, u16> {
         match self.house.target_of(to) {
             Some(Target::Number { number }) => {
                 let number = number.shown.as_str();
@@ -307,7 +309,9 @@ impl CallTask {
             }
             CallMessage::Dialled {
                 result: Ok(leg), ..
-            } => leg.close(),
+            }
+            | CallMessage::SecondLine { leg, .. }
+            | CallMessage::Replaces { leg, .. } => leg.close(),
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ mod legs;
 mod mixer;
 mod mouth;
 mod requests;
+mod second_line;
 mod task;
 
 pub use task::{NewCall, start};
@@ -49,6 +50,17 @@ pub enum CallMessage {
         agent: AgentId,
         ticket: CallId,
         mode: SuperviseMode,
+        leg: Box<LegHandle>,
+    },
+    /// A telephone of an agent on this call has called somebody else meanwhile.
+    SecondLine {
+        agent: AgentId,
+        to: String,
+        leg: Box<LegHandle>,
+    },
+    /// A call that takes the place of one of this call's lines (RFC 3891).
+    Replaces {
+        line: u64,
         leg: Box<LegHandle>,
     },
     /// A number outside answered, or can't be had.
@@ -161,6 +173,8 @@ impl CallHandle {
 #[derive(Default)]
 pub struct Calls {
     running: RwLock<BTreeMap<CallId, Arc<CallHandle>>>,
+    /// Whose line each leg is, by [`sidetone_edge::LegControl::serial`].
+    lines: RwLock<BTreeMap<u64, CallId>>,
 }
 
 impl Calls {
@@ -199,5 +213,21 @@ impl Calls {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(call);
+    }
+
+    /// The call that a leg belongs to.
+    pub fn of_line(&self, line: u64) -> Option<Arc<CallHandle>> {
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        self.get(lines.get(&line)?)
+    }
+
+    fn line_joins(&self, line: u64, call: &CallId) {
+        let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
+        lines.insert(line, call.clone());
+    }
+
+    fn line_leaves(&self, line: u64) {
+        let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
+        lines.remove(&line);
     }
 }

@@ -10,7 +10,8 @@ use super::journal::CallJournal;
 use super::legs::Tickets;
 use super::mixer::{Mixer, Voices};
 use super::mouth::{Mouth, MouthSignal};
-use super::{CallHandle, CallMessage, Caller};
+use super::second_line::SecondLine;
+use super::{CallHandle, CallMessage, Caller, Calls};
 use crate::house::House;
 use crate::safe::Safe;
 use sidetone_call::{Call, Expect, HIDDEN_KEY, Output};
@@ -94,6 +95,8 @@ pub(super) struct Leg {
     pub agent: Option<AgentId>,
     /// The far end has put this leg on hold: what it sends is its own music.
     pub held: bool,
+    /// The line on which an agent's telephone talks with somebody else meanwhile.
+    pub second: Option<SecondLine>,
     /// This frame's sound of the leg.
     pcm: Pcm,
 }
@@ -215,8 +218,11 @@ impl CallTask {
             listens: id == LegId::CALLER,
             agent: None,
             held: false,
+            second: None,
             pcm: [0; FRAME_SAMPLES],
         };
+        let line = leg.handle.control.serial();
+        self.house.calls.line_joins(line, &self.handle.call);
         self.legs.insert(id, leg);
     }
 
@@ -315,6 +321,8 @@ impl CallTask {
                 mode,
                 leg,
             } => self.supervisor_leg(agent, ticket, mode, *leg),
+            CallMessage::SecondLine { agent, to, leg } => self.second_line(agent, &to, *leg),
+            CallMessage::Replaces { line, leg } => self.replaces(line, *leg),
             CallMessage::Dialled {
                 request,
                 number,
@@ -421,7 +429,7 @@ impl CallTask {
                 caller_hears = hears;
             }
             leg.ear.playing(sidetone_inference::pcm::level_dbov(&hears));
-            leg.handle.frames_out.push(&hears);
+            leg.say(&hears);
         }
         self.record(&caller_pcm, &caller_hears);
         for signal in signals.into_iter().flatten() {
@@ -493,11 +501,12 @@ impl CallTask {
                 LegSignal::Connected | LegSignal::Quality { .. } | LegSignal::Referred(_) => {}
             }
         }
+        self.second_signals();
     }
 
     pub fn leave(&mut self, id: LegId, reason: &str) {
         if let Some(leg) = self.legs.remove(&id) {
-            leg.handle.close();
+            leg.close(&self.house.calls);
             self.give(CallInput::LegLeft {
                 leg: id,
                 reason: reason.to_owned(),
@@ -538,7 +547,7 @@ impl CallTask {
 
     async fn finish(mut self) {
         for (_, leg) in std::mem::take(&mut self.legs) {
-            leg.handle.close();
+            leg.close(&self.house.calls);
         }
         if let Some(recording) = self.recording.take()
             && let Err(error) = recording.finish().await
@@ -559,17 +568,35 @@ impl Leg {
     /// The next 20 ms; silence where nothing came. A backlog is cut: what was said long ago helps
     /// nobody now.
     fn next_frame(&mut self) -> Pcm {
-        let frame = self.take_frame();
-        if self.held { [0; FRAME_SAMPLES] } else { frame }
+        let first = take_frame(&mut self.handle);
+        match &mut self.second {
+            Some(second) if !second.held => take_frame(&mut second.handle),
+            _ if self.held => [0; FRAME_SAMPLES],
+            _ => first,
+        }
     }
 
-    fn take_frame(&mut self) -> Pcm {
-        while self.handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
-            let _ = self.handle.frames_in.try_recv();
+    /// What this leg hears. A line that is held plays what it likes meanwhile.
+    fn say(&self, pcm: &Pcm) {
+        self.handle.frames_out.push(pcm);
+        if let Some(second) = &self.second {
+            second.handle.frames_out.push(pcm);
         }
-        self.handle
-            .frames_in
-            .try_recv()
-            .map_or([0; FRAME_SAMPLES], |frame| frame.pcm)
     }
+
+    fn close(self, calls: &Calls) {
+        let second = self.second.map(|second| second.handle);
+        for handle in std::iter::once(self.handle).chain(second) {
+            calls.line_leaves(handle.control.serial());
+            handle.close();
+        }
+    }
+}
+
+fn take_frame(handle: &mut LegHandle) -> Pcm {
+    while handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
+        let _ = handle.frames_in.try_recv();
+    }
+    let frame = handle.frames_in.try_recv();
+    frame.map_or([0; FRAME_SAMPLES], |frame| frame.pcm)
 }

@@ -3,12 +3,14 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sidetone_server::config::{Config, EXAMPLE};
-use sidetone_server::{House, api, startup};
+use sidetone_server::{House, api, phones, startup};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The telephone number of the agent with this name.
+pub const JACK: &str = "802";
 const PATIENCE: Duration = Duration::from_secs(25);
 
 pub struct Engine {
@@ -44,7 +46,15 @@ impl Engine {
         for queue in &mut config.acd.queues {
             queue.hours.clear();
         }
+        if let Some(sip) = &mut config.sip {
+            sip.listen.truncate(1);
+            sip.listen[0].addr = "127.0.0.1:0".parse().unwrap();
+            sip.rtp_ports = (12_000, 13_999);
+            // What a telephone with ten keys can dial.
+            sip.accounts[1].user = JACK.to_owned();
+        }
         let house = startup::open(config).await.expect("the house opens");
+        phones::open(&house).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = api::router(house.clone());

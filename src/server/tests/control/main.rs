@@ -1,10 +1,12 @@
 //! Call control over real WebRTC legs: every party hums a tone of their own, and what each hears is
 //! measured. One engine and one order of scenes, because the people of the house are shared.
 
+mod desk;
 mod engine;
 mod phone;
 
-use engine::{Engine, Person};
+use desk::Desk;
+use engine::{Engine, JACK, Person};
 use phone::{Phone, level_dbov, offer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -89,6 +91,10 @@ async fn everybody_hears_whom_they_should() {
     replays(&engine, &second).await;
     let third = reload_and_refusals(&engine, &mei, &jack, &sun).await;
     replays(&engine, &third).await;
+    let fourth = two_lines_of_a_telephone(&engine, &mei, &jack).await;
+    replays(&engine, &fourth).await;
+    let fifth = a_caller_is_transferred_elsewhere(&engine, &mei).await;
+    replays(&engine, &fifth).await;
 }
 
 /// Hold, consultation, whisper, conference, and the second agent stays with the caller.
@@ -264,6 +270,96 @@ async fn reload_and_refusals(
     assert_eq!(said["detail"], "No line out is configured.");
     phone.hears("caller after refusals", &[A], &ALL).await;
     phone.hang_up();
+    wraps_up(mei, &call).await;
+    call
+}
+
+fn telephones(engine: &Engine) -> std::net::SocketAddr {
+    let phones = engine.house.phones.get().expect("telephones are on");
+    phones.addresses()[0].1
+}
+
+/// An agent at a telephone: hold, a call to a colleague on the second line, back, and away.
+async fn two_lines_of_a_telephone(engine: &Engine, mei: &Person<'_>, jack: &Person<'_>) -> String {
+    let mut desk = Desk::open(Some("mei"), &[("house", telephones(engine))]).await;
+    let Caller { call, phone } = call(engine).await;
+    let one = Phone::of(desk.answers().await, A);
+    phone.hears("caller of a telephone", &[A], &ALL).await;
+    assert!(one.line().hold(true));
+    phone.hears("caller held by a telephone", &[], &ALL).await;
+    let nowhere = desk.calls("house", "+4930123", None).await;
+    assert_eq!(nowhere.err(), Some(404), "no line out is configured");
+
+    jack.is("available").await;
+    let two = desk.calls_and_hums("house", JACK, S).await;
+    let colleague = answers(jack, &call, B).await;
+    two.hears("second line", &[B], &ALL).await;
+    colleague
+        .hears("colleague on the second line", &[S], &ALL)
+        .await;
+    phone.hears("caller meanwhile", &[], &ALL).await;
+    // Not taken: the telephone hangs up the second line and takes the caller back.
+    two.hang_up();
+    assert!(one.line().hold(false));
+    phone.hears("caller who was taken back", &[A], &ALL).await;
+    jack.comes_to("available").await;
+    drop(colleague);
+
+    assert!(one.line().hold(true));
+    let two = desk.calls_and_hums("house", JACK, S).await;
+    let colleague = answers(jack, &call, B).await;
+    two.hears("second line again", &[B], &ALL).await;
+    assert!(one.line().refer(JACK, Some(two.line())));
+    phone.hears("caller after the transfer", &[B], &ALL).await;
+    colleague
+        .hears("colleague after the transfer", &[C], &ALL)
+        .await;
+    one.is_over("first line").await;
+    two.is_over("second line").await;
+    wraps_up(mei, &call).await;
+    phone.hang_up();
+    wraps_up(jack, &call).await;
+    jack.is("break").await;
+    call
+}
+
+/// A caller's telephone gives the call to another one (RFC 3891): the agent goes on with that.
+async fn a_caller_is_transferred_elsewhere(engine: &Engine, mei: &Person<'_>) -> String {
+    let house = telephones(engine);
+    let mut boss = Desk::open(None, &[("house", house)]).await;
+    let office = Desk::open(None, &[("house", house), ("boss", boss.at())]).await;
+    let first = office.calls_and_hums("house", "4002", C).await;
+    // The greeting is skipped by its key.
+    let agent = loop {
+        first.line().send_key('0');
+        let now = mei.get("/api/agent").await;
+        if now["state"] == "ringing" {
+            let call = now["call"]["call"].as_str().unwrap().to_owned();
+            break (answers(mei, &call, A).await, call);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    };
+    let (page, call) = agent;
+    page.hears("agent of the first telephone", &[C], &ALL).await;
+
+    let (between, mut leg) = tokio::join!(office.calls("boss", "1", None), boss.answers());
+    let between = between.expect("the boss answers");
+    assert!(between.control.refer("4002", Some(first.line())));
+    let wish = loop {
+        let signal = leg.signals.recv().await.expect("the wish comes");
+        if let sidetone_edge::LegSignal::Transfer(wish) = signal {
+            break wish;
+        }
+    };
+    let header = wish.replaces.map(|one| one.header);
+    assert!(header.is_some());
+    let taken = boss.calls("house", "4002", header).await;
+    let second = Phone::of(taken.expect("the place is taken"), B);
+    page.hears("agent of the second telephone", &[B], &ALL)
+        .await;
+    second.hears("second telephone", &[A], &ALL).await;
+    first.is_over("first telephone").await;
+    second.hang_up();
     wraps_up(mei, &call).await;
     call
 }

@@ -31,7 +31,11 @@ pub async fn offer() -> (String, PendingCall) {
 impl Phone {
     /// The phone of an offer that was answered; it hums `hz` from now on.
     pub async fn connect(pending: PendingCall, answer: &str, hz: f32) -> Self {
-        let leg = pending.answered(answer).await.expect("a usable answer");
+        Self::of(pending.answered(answer).await.expect("a usable answer"), hz)
+    }
+
+    /// Whoever has this leg hums `hz`.
+    pub fn of(leg: LegHandle, hz: f32) -> Self {
         let LegHandle {
             frames_in,
             frames_out,
@@ -88,6 +92,20 @@ impl Phone {
                 "{what}: hears {found:?} Hz and not {wanted:?} Hz"
             );
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The line, to hold it or to give it away.
+    pub fn line(&self) -> &sidetone_edge::LegControl {
+        &self.control
+    }
+
+    /// Waits until the far end has hung up.
+    pub async fn is_over(&self, what: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.tasks[1].is_finished() {
+            assert!(Instant::now() < until, "{what}: the line is still open");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
