@@ -23,6 +23,7 @@ pub mod frames;
 #[doc(hidden)]
 pub mod fuzzing;
 mod leg;
+pub mod network;
 mod outgoing;
 pub mod ports;
 pub mod rtp;

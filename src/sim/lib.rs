@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod bench_flood;
+pub mod bench_network;
 pub mod bench_sip;
 pub mod call;
 pub mod client;

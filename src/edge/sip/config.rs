@@ -247,6 +247,8 @@ pub enum Digest {
 pub struct SipConfig {
     pub listen: Vec<SipListen>,
     pub tls: Option<TlsFiles>,
+    /// PEM file of the authorities that a trunk's certificate may be signed by.
+    pub tls_roots: PathBuf,
     /// The address that stands in Contact, Via and SDP, where it is another than the socket's.
     pub advertised_ip: Option<IpAddr>,
     /// The address that sound comes in on.
@@ -291,6 +293,7 @@ impl Default for SipConfig {
                 })
                 .to_vec(),
             tls: None,
+            tls_roots: "/etc/ssl/certs/ca-certificates.crt".into(),
             advertised_ip: None,
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             rtp_ports: (16_384, 32_767),

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsConnector;
 
 /// One dialog, as the table knows it.
 pub(crate) struct Known {
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     pub refused_full: AtomicU64,
     pub listening: OnceLock<Vec<(Transport, SocketAddr)>>,
     pub udp: OnceLock<Vec<Arc<UdpPort>>>,
+    /// For our connections to trunks, where one wants TLS.
+    pub tls_out: Option<TlsConnector>,
     began: Instant,
     hash_key: [u8; 32],
     broken: AtomicU64,
@@ -104,7 +107,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
-    pub fn new(config: SipConfig, events: mpsc::Sender<SipEvent>) -> Arc<Self> {
+    pub fn new(
+        config: SipConfig,
+        tls_out: Option<TlsConnector>,
+        events: mpsc::Sender<SipEvent>,
+    ) -> Arc<Self> {
         let (from, to) = config.rtp_ports;
         let guard = OutboundGuard::new(config.outbound.clone());
         let registrar = Registrar::new(&config);
@@ -118,6 +125,7 @@ impl Core {
             refused_full: AtomicU64::new(0),
             listening: OnceLock::new(),
             udp: OnceLock::new(),
+            tls_out,
             began: Instant::now(),
             hash_key: rand::random(),
             broken: AtomicU64::new(0),

@@ -15,7 +15,7 @@ use super::outgoing::{ELSEWHERE, Target};
 use super::parse::cseq;
 use super::sdp::Sdp;
 use super::session::{MIN_S, SessionTimer};
-use super::uri::{escape, tag};
+use super::uri::{NameAddr, escape, tag};
 use crate::EdgeError;
 use crate::leg::LegHandle;
 use crate::rtp::{self, RtpControl, RtpSocket};
@@ -224,6 +224,15 @@ impl Fork {
                     .set(name::SESSION_EXPIRES, min_s.to_string());
                 request.headers.set(name::MIN_SE, min_s.to_string());
             }
+            301 | 302 => match self.moved(&request.uri, &refusal) {
+                Some(uri) => {
+                    request.uri = uri;
+                    // An answer to a challenge is for one address.
+                    request.headers.remove(name::AUTHORIZATION);
+                    request.headers.remove(name::PROXY_AUTHORIZATION);
+                }
+                None => return false,
+            },
             _ => return false,
         }
         let number = request
@@ -235,6 +244,26 @@ impl Fork {
             .headers
             .set(name::CSEQ, format!("{} INVITE", number + 1));
         true
+    }
+
+    /// Where a trunk says that its number has moved to (RFC 3261 section 8.1.3.4). Only the number is
+    /// taken over: it is called through the same trunk, and only if the rules allow it too. Where
+    /// calls of an agent's phones go is not for a phone to say.
+    fn moved(&self, from: &str, refusal: &Response) -> Option<String> {
+        self.outbound.as_ref()?;
+        let contacts = refusal.headers.list(name::CONTACT);
+        let number = contacts
+            .filter_map(NameAddr::read)
+            .find_map(|contact| contact.uri.user_name())?;
+        let allowed = self.core.guard().check(&number, self.request.authorized);
+        let (_, host) = from.rsplit_once('@')?;
+        match allowed {
+            Ok(()) => Some(format!("sip:{}@{host}", escape(&number))),
+            Err(why) => {
+                tracing::info!(%why, "a number that a trunk names instead is not called");
+                None
+            }
+        }
     }
 
     async fn await_answer(&mut self, tx: &mut ClientTx, trying: &mut Trying) -> Outcome {

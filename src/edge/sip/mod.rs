@@ -47,6 +47,7 @@ mod registrar;
 mod sdp;
 mod server;
 mod session;
+mod tls;
 mod transfer;
 mod trunk;
 mod uri;
@@ -82,7 +83,8 @@ impl SipEdge {
     /// [`EdgeError::Config`] names the setting that cannot be used, an address in use included.
     pub async fn start(config: SipConfig) -> Result<(Self, mpsc::Receiver<SipEvent>), EdgeError> {
         config.check()?;
-        let tls = config.tls.as_ref().map(net::tls_acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls_out = tls::connector(&config)?;
         let (mut open, mut bound) = (Vec::new(), Vec::new());
         for listen in &config.listen {
             let (socket, local) =
@@ -91,7 +93,7 @@ impl SipEdge {
             open.push(socket);
         }
         let (events, received) = mpsc::channel(api::EVENTS);
-        let core = Core::new(config, events);
+        let core = Core::new(config, tls_out, events);
         let udp = open.iter().filter_map(|socket| match socket {
             Listening::Udp(port) => Some(port.clone()),
             Listening::Stream(..) => None,

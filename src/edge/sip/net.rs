@@ -5,8 +5,8 @@
 //! at most [`OUT`] messages to be written and one unfinished message; a message has [`MESSAGE`] from
 //! its first octet to its last, a hand-shake [`HANDSHAKE`], silence [`IDLE`].
 
-use super::config::{TlsFiles, Transport};
-use super::core::Core;
+use super::config::Transport;
+use super::core::{Core, Place};
 use super::framer::{Framed, Framer};
 use super::parse::{BYTES_MAX, Framing};
 use crate::EdgeError;
@@ -20,9 +20,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -266,15 +264,39 @@ fn open_stream(
     (Arc::new(stream), queue)
 }
 
-/// A connection of ours to a far end (TCP).
-pub(crate) async fn connect(core: &Arc<Core>, to: SocketAddr) -> Option<Flow> {
+/// A connection of ours to a far end, over TCP or TLS; `host` is what its certificate must name.
+pub(crate) async fn connect(
+    core: &Arc<Core>,
+    transport: Transport,
+    to: SocketAddr,
+    host: &str,
+) -> Option<Flow> {
     let place = core.take_connection()?;
-    let socket = timeout(HANDSHAKE, TcpStream::connect(to))
-        .await
-        .ok()?
-        .ok()?;
+    let socket = timeout(HANDSHAKE, TcpStream::connect(to)).await;
+    let socket = socket.ok()?.ok()?;
     let _ = socket.set_nodelay(true);
-    let (stream, queue) = open_stream(Transport::Tcp, to, socket.local_addr().ok()?);
+    let (stream, queue) = open_stream(transport, to, socket.local_addr().ok()?);
+    if transport != Transport::Tls {
+        return Some(keep_open(core, place, stream, queue, socket));
+    }
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let hands = core.tls_out.as_ref()?.connect(name, socket);
+    match timeout(HANDSHAKE, hands).await.ok()? {
+        Ok(socket) => Some(keep_open(core, place, stream, queue, socket)),
+        Err(error) => {
+            tracing::warn!(host, %error, "no TLS with a trunk");
+            None
+        }
+    }
+}
+
+fn keep_open<S: AsyncRead + AsyncWrite + Send + 'static>(
+    core: &Arc<Core>,
+    place: Place,
+    stream: Arc<Stream>,
+    queue: mpsc::Receiver<Bytes>,
+    socket: S,
+) -> Flow {
     core.keep_stream(&stream);
     let flow = Flow::Stream(stream.clone());
     let core = core.clone();
@@ -284,7 +306,7 @@ pub(crate) async fn connect(core: &Arc<Core>, to: SocketAddr) -> Option<Flow> {
         stream.close();
         core.forget_stream(&stream);
     });
-    Some(flow)
+    flow
 }
 
 async fn run_stream<S: AsyncRead + AsyncWrite>(
@@ -437,25 +459,4 @@ fn text_or_octets(message: &Bytes) -> WsMessage {
         Ok(text) => WsMessage::text(text),
         Err(_) => WsMessage::binary(message.clone()),
     }
-}
-
-/// Reads the certificate and its key.
-pub(crate) fn tls_acceptor(files: &TlsFiles) -> Result<TlsAcceptor, EdgeError> {
-    let fault = |what: &std::path::Path, why: String| EdgeError::Config {
-        field: "tls",
-        why: format!("{}: {why}", what.display()),
-    };
-    let chain = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| fault(&files.cert, e.to_string()))?;
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|e| fault(&files.key, e.to_string()))?;
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| fault(&files.cert, e.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|e| fault(&files.cert, e.to_string()))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

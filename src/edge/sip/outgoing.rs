@@ -44,7 +44,17 @@ impl Way {
             Self::Open(flow) => return Some(flow.clone()).filter(Flow::is_alive),
             Self::Resolve(uri) => uri,
         };
-        let port = uri.port.unwrap_or(5060);
+        let transport = match uri.param("transport") {
+            _ if uri.wants_tls() => Transport::Tls,
+            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+            _ => Transport::Udp,
+        };
+        let usual = if transport == Transport::Tls {
+            5061
+        } else {
+            5060
+        };
+        let port = uri.port.unwrap_or(usual);
         let address = match uri.host.parse() {
             Ok(ip) => SocketAddr::new(ip, port),
             Err(_) => tokio::net::lookup_host((uri.host.as_str(), port))
@@ -52,13 +62,10 @@ impl Way {
                 .ok()?
                 .next()?,
         };
-        let tcp = uri
-            .param("transport")
-            .is_some_and(|t| t.eq_ignore_ascii_case("tcp"));
-        if tcp {
-            return match core.stream_to(Transport::Tcp, address) {
+        if transport != Transport::Udp {
+            return match core.stream_to(transport, address) {
                 Some(flow) => Some(flow),
-                None => connect(core, address).await,
+                None => connect(core, transport, address, &uri.host).await,
             };
         }
         let ports = core.udp.get()?;
@@ -139,8 +146,13 @@ fn trunk_target(trunk: &SipTrunk, number: &str) -> Option<Target> {
         .port
         .map_or_else(String::new, |port| format!(":{port}"));
     let login = trunk.register.as_ref();
+    let secure = if proxy.wants_tls() {
+        ";transport=tls"
+    } else {
+        ""
+    };
     Some(Target {
-        uri: format!("sip:{}@{host}{port}", super::uri::escape(number)),
+        uri: format!("sip:{}@{host}{port}{secure}", super::uri::escape(number)),
         way: Way::Resolve(proxy),
         login: login.map(|l| (l.user.clone(), l.secret.expose().to_owned())),
         from_user: login.map_or_else(|| "sidetone".into(), |l| l.user.clone()),

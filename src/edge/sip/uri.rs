@@ -88,6 +88,12 @@ impl Uri {
         matches!(self.scheme.as_str(), "sip" | "sips")
     }
 
+    /// Whether it is to be reached over TLS only (RFC 3261 section 26.2.2).
+    pub fn wants_tls(&self) -> bool {
+        let transport = self.param("transport");
+        self.scheme == "sips" || transport.is_some_and(|t| t.eq_ignore_ascii_case("tls"))
+    }
+
     pub fn param(&self, name: &str) -> Option<&str> {
         param(&self.params, name)
     }

@@ -4,7 +4,6 @@
 mod audiosocket;
 mod calls;
 mod fuzz;
-mod network;
 mod rtp;
 mod sip;
 mod sip_house;

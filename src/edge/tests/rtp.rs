@@ -1,5 +1,5 @@
-use crate::network::Network;
 use crate::support::*;
+use sidetone_edge::network::Network;
 use sidetone_edge::ports::Ports;
 use sidetone_edge::rtp::{
     self, Direction, RtpCodec, RtpControl, RtpFormat, RtpParams, RtpSocket, SRTP_KEY_BYTES,
@@ -69,7 +69,9 @@ fn pair(codec: RtpCodec, encrypted: bool) -> (Leg, Leg) {
 /// Two legs with a network between them.
 async fn pair_over(codec: RtpCodec, impairment: Impairment, seed: u64) -> (Leg, Leg, Network) {
     let ((a, a_at), (b, b_at)) = (bind(), bind());
-    let network = Network::between(a_at, b_at, impairment, seed).await;
+    let network = Network::between(a_at, b_at, impairment, seed)
+        .await
+        .unwrap();
     let (a, b) = (
         start(a, params(codec, network.near)),
         start(b, params(codec, network.far)),

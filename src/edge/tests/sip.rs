@@ -1,9 +1,10 @@
 //! The SIP edge against itself, and against far ends that are written down message by message.
 
-use crate::sip_house::{House, Script, Seen, config, header, to_tag};
+use crate::sip_house::{House, Script, Seen, certificate, config, header, to_tag};
 use crate::support::{closed, frequency_hz, listen, signal, speak};
 use sidetone_edge::sip::{
-    CallRequest, OutgoingEvent, Secret, SipConfig, SipTrunk, SrtpUse, Transport, TrunkLogin,
+    CallRequest, OutgoingEvent, Secret, SipConfig, SipListen, SipTrunk, SrtpUse, Transport,
+    TrunkLogin,
 };
 use sidetone_edge::{CloseReason, EdgeError, LegHandle, LegSignal, TransferOutcome};
 use std::time::Duration;
@@ -18,15 +19,21 @@ fn number(number: &str, trunk: &str) -> CallRequest {
 
 /// A house that calls `far` through the trunk "far".
 async fn calling(far: &House, transport: &str, change: impl Fn(&mut SipConfig)) -> House {
-    let kind = if transport == "tcp" {
-        Transport::Tcp
-    } else {
-        Transport::Udp
+    let kind = match transport {
+        "tls" => Transport::Tls,
+        "tcp" => Transport::Tcp,
+        _ => Transport::Udp,
+    };
+    let at = far.address(kind);
+    // A certificate names a host and no address.
+    let at = match kind {
+        Transport::Tls => format!("localhost:{}", at.port()),
+        _ => at.to_string(),
     };
     let mut config = config();
     config.trunks.push(SipTrunk {
         name: "far".into(),
-        proxy: Some(format!("sip:{};transport={transport}", far.address(kind))),
+        proxy: Some(format!("sip:{at};transport={transport}")),
         outbound: true,
         ..SipTrunk::default()
     });
@@ -54,8 +61,20 @@ async fn talk(mut leg: LegHandle) -> LegHandle {
 async fn two_edges(transport: &str, srtp: SrtpUse) {
     let mut far_config = config();
     far_config.srtp = srtp;
+    let folder = tempfile::tempdir().unwrap();
+    let files = certificate(folder.path(), "localhost");
+    if transport == "tls" {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let transport = Transport::Tls;
+        far_config.listen.push(SipListen { transport, addr });
+        far_config.tls = Some(files.clone());
+    }
     let mut far = House::open(far_config).await;
-    let near = calling(&far, transport, |config| config.srtp = srtp).await;
+    let near = calling(&far, transport, |config| {
+        config.srtp = srtp;
+        config.tls_roots = files.cert.clone();
+    })
+    .await;
     let leg = near
         .edge
         .call(number("+4930", "far"))
@@ -91,6 +110,41 @@ async fn two_edges_talk_over_udp() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_edges_talk_over_tcp_with_keys() {
     two_edges("tcp", SrtpUse::Required).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_edges_talk_over_tls_with_keys() {
+    two_edges("tls", SrtpUse::Required).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_that_nobody_vouches_for_is_not_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut far_config = config();
+    far_config.listen.push(SipListen {
+        transport: Transport::Tls,
+        addr: "127.0.0.1:0".parse().unwrap(),
+    });
+    far_config.tls = Some(certificate(folder.path(), "localhost"));
+    let far = House::open(far_config).await;
+    let others = tempfile::tempdir().unwrap();
+    let other = certificate(others.path(), "localhost");
+    let near = calling(&far, "tls", |config| config.tls_roots = other.cert.clone()).await;
+    let refused = near.edge.call(number("+4930", "far")).unwrap();
+    let refused = refused.answered().await;
+    assert!(
+        matches!(refused, Err(EdgeError::Refused { code: 503, .. })),
+        "{refused:?}"
+    );
+    let mut nobody = config();
+    nobody.tls_roots = "nowhere.pem".into();
+    nobody.trunks[0].proxy = Some("sips:localhost".into());
+    let error = sidetone_edge::sip::SipEdge::start(nobody).await.err();
+    let told = error.expect("no roots, no TLS").to_string();
+    assert!(
+        told.contains("tls_roots") && told.contains("nowhere.pem"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -413,6 +467,46 @@ async fn a_trunk_asks_for_a_log_in_and_rings_reliably() {
     far.answer(&cancel, "200 OK", "").await;
     far.answer(&tagged, "487 Request Terminated", "").await;
     far.wait("ACK").await;
+    house.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_has_moved_is_followed_as_far_as_the_rules_go() {
+    let far = Script::new("127.0.0.1:9".parse().unwrap()).await;
+    let mut config = config();
+    config.outbound.allowed_prefixes = vec!["+49".into()];
+    config.trunks.push(SipTrunk {
+        name: "far".into(),
+        proxy: Some(format!("sip:{}", far.local())),
+        outbound: true,
+        ..SipTrunk::default()
+    });
+    let house = House::open(config).await;
+    let far = far.towards(house.address(Transport::Udp));
+    let mut call = house.edge.call(number("+4930", "far")).unwrap();
+    let invite = far.wait("INVITE").await;
+    far.answer(
+        &invite,
+        "302 Moved Temporarily\r\nContact: <sip:+4940@elsewhere>",
+        "",
+    )
+    .await;
+    far.wait("ACK").await;
+    let invite = far.wait("INVITE").await;
+    let line = format!("INVITE sip:+4940@{} SIP/2.0", far.local());
+    assert!(invite.starts_with(&line), "{invite}");
+    far.answer(
+        &invite,
+        "302 Moved Temporarily\r\nContact: <sip:+1900@elsewhere>",
+        "",
+    )
+    .await;
+    far.wait("ACK").await;
+    let end = call.next().await;
+    assert!(
+        matches!(end, Some(OutgoingEvent::Failed { code: 302, .. })),
+        "{end:?}"
+    );
     house.empty().await;
 }
 

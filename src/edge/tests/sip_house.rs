@@ -4,7 +4,7 @@
 use crate::support::{frequency_hz, listen, speak, within};
 use sidetone_edge::sip::{
     IncomingCall, IpNet, OutboundRules, Refusal, Secret, SipAccount, SipConfig, SipEdge, SipEvent,
-    SipListen, SipTrunk, Transport,
+    SipListen, SipTrunk, TlsFiles, Transport,
 };
 use sidetone_edge::{LegControl, LegSignal, TransferOutcome};
 use std::net::SocketAddr;
@@ -63,6 +63,15 @@ pub fn config() -> SipConfig {
         rtp_ports: (20_000, 31_999),
         ..SipConfig::default()
     }
+}
+
+/// A certificate for a host, signed by itself, and its key.
+pub fn certificate(folder: &std::path::Path, host: &str) -> TlsFiles {
+    let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    TlsFiles { cert, key }
 }
 
 impl House {

@@ -1,32 +1,28 @@
 //! What the SIP edge refuses, and what it bears: strangers, floods, slow and lying senders.
 
-use crate::sip_house::{House, Script, config, header};
+use crate::sip_house::{House, Script, certificate, config, header};
 use crate::support::within;
-use sidetone_edge::sip::{SipListen, TlsFiles, Transport};
+use sidetone_edge::sip::{SipListen, Transport};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken() {
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
-    let made = rcgen::generate_simple_self_signed(vec!["here".to_owned()]).unwrap();
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
     let folder = tempfile::tempdir().unwrap();
-    let (cert, key) = (
-        folder.path().join("cert.pem"),
-        folder.path().join("key.pem"),
-    );
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let files = certificate(folder.path(), "here");
+    let made = CertificateDer::from_pem_file(&files.cert).unwrap();
     let mut config = config();
     config.listen.push(SipListen {
         transport: Transport::Tls,
         addr: "127.0.0.1:0".parse().unwrap(),
     });
-    config.tls = Some(TlsFiles { cert, key });
+    config.tls = Some(files);
     let house = House::open(config).await;
     let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
+    roots.add(made).unwrap();
     let client = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()

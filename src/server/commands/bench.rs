@@ -1,5 +1,5 @@
 //! `sidetone bench call`: recorded callers at the same time, and what each waited for.
-//! `sidetone bench sip`: signalling under sipp.
+//! `sidetone bench sip`: signalling under sipp. `sidetone bench flood`: a call in a flood.
 
 use crate::config::{Config, EXAMPLE};
 use crate::recorded;
@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sidetone_sim::bench::{self, Plan};
+use sidetone_sim::bench_flood::{self, Flood, Kind};
 use sidetone_sim::bench_sip::{self, Offer};
 use sidetone_sim::client::Engine;
 use sidetone_sim::recorded::Voice;
@@ -51,6 +52,39 @@ pub struct SipArgs {
     /// Only the first run
     #[arg(long)]
     once: bool,
+}
+
+#[derive(Args)]
+pub struct FloodArgs {
+    /// Requests a second
+    #[arg(long, default_value_t = 2000)]
+    rate: u32,
+    /// Seconds of each flood
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+pub async fn flood(args: FloodArgs) -> anyhow::Result<()> {
+    let mut runs = Vec::new();
+    for kind in Kind::ALL {
+        let flood = Flood {
+            kind,
+            rate: args.rate,
+            seconds: args.seconds,
+        };
+        let bar = ProgressBar::new_spinner().with_message(format!(
+            "{} {} a second for {} s",
+            flood.rate,
+            kind.name(),
+            flood.seconds
+        ));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        runs.push((flood, flood.run().await?));
+        bar.finish_and_clear();
+    }
+    print!("{}", bench_flood::table(&runs));
+    println!("Both ends of the call and the flood are in this process, and so is their memory.");
+    Ok(())
 }
 
 pub async fn sip(args: SipArgs) -> anyhow::Result<()> {

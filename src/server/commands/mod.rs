@@ -2,6 +2,7 @@
 
 mod ask;
 mod bench;
+mod bench_network;
 mod call;
 mod check;
 mod eval;
@@ -93,6 +94,14 @@ pub enum BenchWhat {
     ///
     /// Example: sidetone bench sip --rate 500 --seconds 180
     Sip(bench::SipArgs),
+    /// A call that goes on while INVITE, REGISTER and OPTIONS come in masses
+    ///
+    /// Example: sidetone bench flood --rate 2000 --seconds 60
+    Flood(bench::FloodArgs),
+    /// Recorded callers over lossy, late and broken networks: words and keys that arrive
+    ///
+    /// Example: sidetone bench network
+    Network(bench_network::NetworkArgs),
 }
 
 #[derive(Subcommand)]
@@ -165,6 +174,12 @@ pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
             Command::Bench {
                 what: BenchWhat::Sip(args),
             } => bench::sip(args).await,
+            Command::Bench {
+                what: BenchWhat::Flood(args),
+            } => bench::flood(args).await,
+            Command::Bench {
+                what: BenchWhat::Network(args),
+            } => bench_network::run(&config, args).await,
             Command::Transcribe { lang, files } => {
                 transcribe::run(&config, lang.into(), &files).await
             }

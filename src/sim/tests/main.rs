@@ -1,4 +1,5 @@
-//! The recorded callers that ship, and the rules of speaking under any order of events.
+//! The recorded callers that ship, the rules of speaking under any order of events, and floods.
 
+mod flood;
 mod shipped;
 mod speaking;

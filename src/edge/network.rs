@@ -1,8 +1,9 @@
-//! A bad network between two RTP legs.
+//! A bad network between two RTP legs, the same every time, for tests and benches.
 
 use sidetone_media::impair::{Impairer, Impairment};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -18,10 +19,18 @@ pub struct Network {
 
 impl Network {
     /// Between the legs at `a`, who sends to `near`, and `b`, who sends to `far`.
-    pub async fn between(a: SocketAddr, b: SocketAddr, impairment: Impairment, seed: u64) -> Self {
-        let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let (near_at, far_at) = (near.local_addr().unwrap(), far.local_addr().unwrap());
+    ///
+    /// # Errors
+    /// Where no UDP port is to be had.
+    pub async fn between(
+        a: SocketAddr,
+        b: SocketAddr,
+        impairment: Impairment,
+        seed: u64,
+    ) -> io::Result<Self> {
+        let near = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let far = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let (near_at, far_at) = (near.local_addr()?, far.local_addr()?);
         let carrier = Carrier {
             sockets: [near, far],
             to: [b, a],
@@ -30,11 +39,11 @@ impl Network {
             waiting: BTreeMap::new(),
             count: 0,
         };
-        Self {
+        Ok(Self {
             near: near_at,
             far: far_at,
             task: tokio::spawn(carrier.run()),
-        }
+        })
     }
 }
 
