@@ -17,7 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Pressed after the sentence, with two of the same in a row.
 pub const KEYS: &str = "13885*0142#";
-/// Silence before and after the words.
+/// Silence before the words on all networks but one, and after them.
 const MARGIN_FRAMES: usize = 25;
 /// A key takes a fifth of a second, and repeats of its end may be late.
 const KEYS_MAX: Duration = Duration::from_secs(8);
@@ -28,6 +28,8 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub struct Condition {
     pub name: &'static str,
     pub impairment: Impairment,
+    /// Frames of silence before the words.
+    pub lead_frames: usize,
 }
 
 /// The networks of the table, the perfect one first.
@@ -40,9 +42,11 @@ pub fn conditions() -> Vec<Condition> {
             swapped_percent,
             ..Impairment::default()
         },
+        lead_frames: MARGIN_FRAMES,
     };
+    // What is said in an outage is lost; this is about the words after it.
     let outage = Impairment {
-        outage_us: Some(700_000..2_700_000),
+        outage_us: Some(400_000..2_400_000),
         ..Impairment::default()
     };
     vec![
@@ -56,8 +60,9 @@ pub fn conditions() -> Vec<Condition> {
         named("10 % reordered", 0, 20, 10),
         named("5 % lost, 60 ms jitter, 3 % reordered", 5, 60, 3),
         Condition {
-            name: "2 s outage in the words",
+            name: "2 s outage until 100 ms before the words",
             impairment: outage,
+            lead_frames: 125,
         },
     ]
 }
@@ -70,26 +75,27 @@ pub struct Arrived {
     pub keys: String,
 }
 
-/// Speaks `words` (16 kHz) over the network as G.711, then presses [`KEYS`]. Takes as long as that
+/// Speaks `words` (16 kHz) over one network as G.711, then presses [`KEYS`]. Takes as long as that
 /// lasts.
 ///
 /// # Errors
 /// Where no port is to be had.
-pub async fn carry(words: &[i16], impairment: Impairment, seed: u64) -> Result<Arrived, SimError> {
+pub async fn carry(words: &[i16], over: &Condition, seed: u64) -> Result<Arrived, SimError> {
     let ports = Ports::new(None);
     let (near, far) = (
         RtpSocket::bind(&ports, HERE)?,
         RtpSocket::bind(&ports, HERE)?,
     );
     let at = |socket: &RtpSocket| SocketAddr::new(socket.ip(), socket.port());
-    let network = Network::between(at(&near), at(&far), impairment, seed).await;
+    let network = Network::between(at(&near), at(&far), over.impairment.clone(), seed).await;
     let network = network.map_err(|error| SimError::Bench {
         why: format!("no port for the bad network: {error}"),
     })?;
     let (caller, _caller_end) = leg(near, network.near)?;
     let (mut house, _house_end) = leg(far, network.far)?;
-    let frames = words.len().div_ceil(FRAME_SAMPLES) + 2 * MARGIN_FRAMES;
-    let speaker = tokio::spawn(speak(caller, words.to_vec(), frames));
+    let frames = over.lead_frames + words.len().div_ceil(FRAME_SAMPLES) + MARGIN_FRAMES;
+    let lead = vec![0; over.lead_frames * FRAME_SAMPLES];
+    let speaker = tokio::spawn(speak(caller, [&lead, words].concat(), frames));
     let mut arrived = Arrived::default();
     for _ in 0..frames {
         let Some(frame) = house.frames_in.recv().await else {
@@ -146,12 +152,8 @@ async fn speak(caller: LegHandle, words: Vec<i16>, frames: usize) {
         pcm[..chunk.len()].copy_from_slice(chunk);
         pcm
     });
-    let silence = [[0; FRAME_SAMPLES]; MARGIN_FRAMES];
-    let all = silence.into_iter().chain(said);
-    for pcm in all
-        .chain(std::iter::repeat([0; FRAME_SAMPLES]))
-        .take(frames)
-    {
+    let silence = std::iter::repeat([0; FRAME_SAMPLES]);
+    for pcm in said.chain(silence).take(frames) {
         ticks.tick().await;
         frames_out.push(&pcm);
     }

@@ -99,7 +99,7 @@ async fn transcribe(recognizer: &Recognizer, lang: Lang, file: &Path) -> anyhow:
 
 /// Where somebody speaks, in samples. Pauses within a sentence stay inside; what is longer than the
 /// recognizer's window is cut.
-fn spoken(pcm: &[i16]) -> Vec<Range<usize>> {
+pub(super) fn spoken(pcm: &[i16]) -> Vec<Range<usize>> {
     const PAUSE: usize = RATE_HZ as usize * 7 / 10;
     const MARGIN: usize = RATE_HZ as usize * 3 / 10;
     const LONGEST: usize = RATE_HZ as usize * 20;
