@@ -4,6 +4,7 @@ use sidetone_edge::LegHandle;
 use sidetone_types::{AgentId, CallId, Heard};
 use std::future::Future;
 use std::pin::Pin;
+use tokio::sync::oneshot;
 
 /// One call out.
 #[derive(Debug)]
@@ -22,12 +23,15 @@ pub struct DialOut {
 #[error("{0}")]
 pub struct DialRefused(pub String);
 
-/// What a call out gives: a leg whose far end has answered.
-pub type Dialling = Pin<Box<dyn Future<Output = Result<LegHandle, DialRefused>> + Send>>;
+/// What a call out gives: a leg whose far end has answered; `None` is the leg that came early.
+pub type Dialling = Pin<Box<dyn Future<Output = Result<Option<LegHandle>, DialRefused>> + Send>>;
+
+/// Takes the leg of a far end that sends sound before it answers: a ringing tone, an announcement.
+pub type Early = oneshot::Sender<LegHandle>;
 
 /// A trunk, as far as a call is concerned. Dropping the future takes the call out back.
 pub trait LineOut: Send + Sync {
-    fn dial(&self, dial: DialOut) -> Dialling;
+    fn dial(&self, dial: DialOut, early: Early) -> Dialling;
     /// Why this person may not call this number, in a sentence for the log and the administrator;
     /// `None` where they may. Asked before anybody is put on hold for it.
     fn denies(&self, by: &AgentId, number: &str) -> Option<String>;

@@ -4,7 +4,7 @@
 use crate::call::{self, CallHandle, CallMessage, Caller, NewCall};
 use crate::dispatch::{Bell, DispatchMessage};
 use crate::house::House;
-use crate::line_out::{DialOut, DialRefused, Dialling, LineOut};
+use crate::line_out::{DialOut, DialRefused, Dialling, Early, LineOut};
 use sidetone_acd::AcdInput;
 use sidetone_edge::EdgeError;
 use sidetone_edge::sip::{
@@ -272,7 +272,7 @@ impl LineOut for Trunk {
         self.edge.denies(number, house.may_call_out(Some(by)))
     }
 
-    fn dial(&self, dial: DialOut) -> Dialling {
+    fn dial(&self, dial: DialOut, early: Early) -> Dialling {
         let mut request = CallRequest::to_number(dial.number.reveal(), self.trunk.clone());
         if let Some(house) = self.house.upgrade() {
             request.authorized = house.may_call_out(dial.by.as_ref());
@@ -280,8 +280,21 @@ impl LineOut for Trunk {
         }
         let edge = self.edge.clone();
         Box::pin(async move {
-            let out = edge.call(request).map_err(|error| refused(&error))?;
-            out.answered().await.map_err(|error| refused(&error))
+            let mut out = edge.call(request).map_err(|error| refused(&error))?;
+            let mut early = Some(early);
+            while let Some(event) = out.next().await {
+                match event {
+                    OutgoingEvent::Ringing => {}
+                    OutgoingEvent::EarlyMedia(leg) => {
+                        let _ = early.take().map(|early| early.send(leg));
+                    }
+                    OutgoingEvent::Answered(leg) => return Ok(leg),
+                    OutgoingEvent::Failed { code, phrase } => {
+                        return Err(refused(&EdgeError::Refused { code, phrase }));
+                    }
+                }
+            }
+            Err(DialRefused("failed".to_owned()))
         })
     }
 }

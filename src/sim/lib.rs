@@ -21,6 +21,7 @@ pub mod call;
 pub mod client;
 pub mod process;
 pub mod recorded;
+pub mod scenario;
 pub mod script;
 pub mod twotrack;
 

@@ -10,10 +10,11 @@ const MODULES = '/usr/lib/baresip/modules';
 
 /**
  * Starts a phone that logs in as `user`. `wav` is what it says in every call, mono at the codec's
- * `rate_hz`; `auto`: it answers by itself. `codec` is what it offers, `srtp` whether it insists on
+ * `rate_hz`; `answer`: `manual` waits for the button, `auto` answers by itself, `early` speaks before it is
+ * answered. `codec` is what it offers, `srtp` whether it insists on
  * encrypted sound. With `port` it does not log in, and waits there for calls to `user`.
  */
-export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU', rate_hz = 8000, srtp = false, port = 0 }) {
+export async function openPhone({ engine, user, wav, answer = 'manual', codec = 'PCMU', rate_hz = 8000, srtp = false, port = 0 }) {
   const folder = join(engine.folder, `phone-${user}-${Date.now()}`);
   mkdirSync(folder);
   const [control, sip] = [await freePort(), port || (await freePort())];
@@ -28,7 +29,7 @@ export async function openPhone({ engine, user, wav, auto = false, codec = 'PCMU
   ].join('\n'));
   const account = [
     `<sip:${user}@127.0.0.1:${engine.sip}>`, `auth_user=${user}`, `auth_pass=${user}-demo`, `regint=${port ? 0 : 60}`,
-    `audio_codecs=${codec}`, `answermode=${auto ? 'auto' : 'manual'}`, ...(srtp ? ['mediaenc=srtp-mand'] : []),
+    `audio_codecs=${codec}`, `answermode=${answer}`, ...(srtp ? ['mediaenc=srtp-mand'] : []),
   ];
   writeFileSync(join(folder, 'accounts'), `${account.join(';')}\n`);
   writeFileSync(join(folder, 'contacts'), '');

@@ -6,7 +6,7 @@
 
 use super::CallMessage;
 use super::mixer::LEGS_MAX;
-use super::task::CallTask;
+use super::task::{CallTask, take_frame};
 use crate::dispatch::{self, DispatchMessage};
 use crate::line_out::{DialOut, DialRefused};
 use sidetone_acd::AcdInput;
@@ -27,11 +27,24 @@ pub(super) struct Tickets {
     held: BTreeMap<AgentId, CallId>,
     /// The call out that is being made.
     dialling: Option<(RequestId, AbortHandle)>,
+    /// Its line, where sound came before the answer.
+    early: Option<LegHandle>,
 }
 
 impl Tickets {
     pub fn is_asking(&self, ticket: &CallId) -> bool {
         self.asking.as_ref() == Some(ticket)
+    }
+
+    /// 20 ms of what a number outside sends before it answers.
+    pub fn early_frame(&mut self) -> Option<Pcm> {
+        self.early.as_mut().map(take_frame)
+    }
+
+    fn is_dialling(&self, request: RequestId) -> bool {
+        self.dialling
+            .as_ref()
+            .is_some_and(|(own, _)| *own == request)
     }
 }
 
@@ -231,7 +244,17 @@ impl CallTask {
         let number = number.shown.clone();
         let handle = self.handle.clone();
         let task = tokio::spawn(async move {
-            let result = line.dial(dial).await.map(Box::new);
+            let (early, came) = oneshot::channel();
+            let mut dialling = line.dial(dial, early);
+            let result = tokio::select! {
+                result = &mut dialling => result,
+                Ok(leg) = came => {
+                    let leg = Box::new(leg);
+                    handle.send(CallMessage::EarlySound { request, leg }).await;
+                    dialling.await
+                }
+            };
+            let result = result.map(|leg| leg.map(Box::new));
             let dialled = CallMessage::Dialled {
                 request,
                 number,
@@ -245,26 +268,53 @@ impl CallTask {
     pub(super) fn cancel_dial(&mut self, request: RequestId) {
         if let Some((_, task)) = self.tickets.dialling.take_if(|(own, _)| *own == request) {
             task.abort();
+            self.tickets.early = None;
         }
+    }
+
+    pub(super) fn early_sound(&mut self, request: RequestId, mut leg: LegHandle) {
+        if !self.tickets.is_dialling(request) {
+            return leg.close();
+        }
+        while leg.frames_in.try_recv().is_ok() {}
+        self.tickets.early = Some(leg);
     }
 
     pub(super) fn dialled(
         &mut self,
         request: RequestId,
         number: Masked,
-        result: Result<Box<LegHandle>, DialRefused>,
+        result: Result<Option<Box<LegHandle>>, DialRefused>,
     ) {
-        self.tickets.dialling.take_if(|(own, _)| *own == request);
-        let outcome = match result {
-            Ok(leg) => match self.join(*leg, Party::Outside { number }, true) {
+        let early = match self.tickets.is_dialling(request) {
+            true => {
+                self.tickets.dialling = None;
+                self.tickets.early.take()
+            }
+            false => None,
+        };
+        let leg = result.map(|leg| leg.map(|leg| *leg).or(early));
+        let outcome = match leg {
+            Ok(Some(leg)) => match self.join(leg, Party::Outside { number }, true) {
                 Some(leg) => DialOutcome::Answered { leg },
                 None => DialOutcome::Refused {
                     reason: "too_many_legs".to_owned(),
                 },
             },
+            Ok(None) => DialOutcome::Refused {
+                reason: "failed".to_owned(),
+            },
             Err(DialRefused(reason)) => DialOutcome::Refused { reason },
         };
         self.give(CallInput::Dialled { request, outcome });
+    }
+
+    /// Whose ear the sound of a number that is being called is for, beside a caller who waits for it
+    /// with music: the agent who consults.
+    pub(super) fn consults_outside(&self) -> Option<AgentId> {
+        let transfer = self.facts.view.transfer.as_ref();
+        let consult = transfer.filter(|transfer| transfer.consult);
+        consult.map(|transfer| transfer.by.clone())
     }
 
     /// The agent and this call have parted; wrap-up begins.
@@ -288,6 +338,7 @@ impl CallTask {
         if let Some((_, task)) = self.tickets.dialling.take() {
             task.abort();
         }
+        self.tickets.early = None;
         for agent in self.tickets.held.keys().cloned().collect::<Vec<_>>() {
             self.release(&agent);
         }
@@ -308,8 +359,10 @@ impl CallTask {
                 let _ = done.send(false);
             }
             CallMessage::Dialled {
-                result: Ok(leg), ..
+                result: Ok(Some(leg)),
+                ..
             }
+            | CallMessage::EarlySound { leg, .. }
             | CallMessage::SecondLine { leg, .. }
             | CallMessage::Replaces { leg, .. } => leg.close(),
             _ => {}

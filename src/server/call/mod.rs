@@ -63,11 +63,17 @@ pub enum CallMessage {
         line: u64,
         leg: Box<LegHandle>,
     },
-    /// A number outside answered, or can't be had.
+    /// A number outside sends sound before it answers.
+    EarlySound {
+        request: RequestId,
+        leg: Box<LegHandle>,
+    },
+    /// A number outside answered, on a line of its own or on the one that came early; or it can't be
+    /// had.
     Dialled {
         request: RequestId,
         number: Masked,
-        result: Result<Box<LegHandle>, DialRefused>,
+        result: Result<Option<Box<LegHandle>>, DialRefused>,
     },
     /// A transfer to a number, which goes into the safe before anything else sees it.
     TransferOut {

@@ -120,11 +120,15 @@ impl Mouth {
     }
 
     /// Writes the next 20 ms into `out` and tells what became of the prompt: its start and its end
-    /// can fall into one frame.
-    pub fn next(&mut self, out: &mut Pcm) -> [Option<MouthSignal>; 2] {
+    /// can fall into one frame. What a number sends that is being called for the caller (`early`)
+    /// stands in for the music.
+    pub fn next(&mut self, out: &mut Pcm, early: Option<&Pcm>) -> [Option<MouthSignal>; 2] {
         out.fill(0);
         if let Some(music) = &mut self.music {
-            music.fill(out);
+            match early {
+                Some(early) => *out = *early,
+                None => music.fill(out),
+            }
             if self.playing.as_ref().is_some_and(|playing| playing.started) {
                 // Words stand over the music, they do not compete with it.
                 out.iter_mut().for_each(|sample| *sample /= 4);
@@ -219,10 +223,10 @@ mod tests {
         let mut mouth = Mouth::default();
         mouth.expect(PromptId(1), 5);
         let mut out = [0; FRAME_SAMPLES];
-        assert_eq!(mouth.next(&mut out), [None, None]);
+        assert_eq!(mouth.next(&mut out, None), [None, None]);
         mouth.play(PromptId(1), part(2, 5, true));
         assert_eq!(
-            mouth.next(&mut out),
+            mouth.next(&mut out, None),
             [
                 Some(MouthSignal::Started {
                     prompt: PromptId(1)
@@ -236,8 +240,8 @@ mod tests {
             played_ms: 40,
             total_ms: 40,
         };
-        assert_eq!(mouth.next(&mut out), [None, Some(end)]);
-        assert_eq!(mouth.next(&mut out), [None, None]);
+        assert_eq!(mouth.next(&mut out, None), [None, Some(end)]);
+        assert_eq!(mouth.next(&mut out, None), [None, None]);
         assert_eq!(out, [0; FRAME_SAMPLES]);
     }
 
@@ -247,7 +251,7 @@ mod tests {
         mouth.expect(PromptId(1), 20);
         mouth.play(PromptId(1), part(50, 10, false));
         let mut out = [0; FRAME_SAMPLES];
-        mouth.next(&mut out);
+        mouth.next(&mut out, None);
         assert_eq!(mouth.stop(PromptId(1), 0), None);
         // Half of the characters took a second, so the whole would have taken two.
         let end = MouthSignal::Ended {
@@ -255,7 +259,7 @@ mod tests {
             played_ms: 30,
             total_ms: 2000,
         };
-        assert_eq!(mouth.next(&mut out), [None, Some(end)]);
+        assert_eq!(mouth.next(&mut out, None), [None, Some(end)]);
         assert!(out[150] < 100 && out[170] == 0);
     }
 
@@ -270,7 +274,7 @@ mod tests {
         };
         assert_eq!(mouth.stop(PromptId(1), 0), Some(end));
         mouth.play(PromptId(1), part(1, 5, true));
-        assert_eq!(mouth.next(&mut [0; FRAME_SAMPLES]), [None, None]);
+        assert_eq!(mouth.next(&mut [0; FRAME_SAMPLES], None), [None, None]);
     }
 
     #[test]
@@ -280,10 +284,10 @@ mod tests {
         mouth.play(PromptId(1), part(50, 5, true));
         let mut out = [0; FRAME_SAMPLES];
         for _ in 0..40 {
-            let _ = mouth.next(&mut out);
+            let _ = mouth.next(&mut out, None);
         }
         assert_eq!(mouth.stop(PromptId(1), 600), None);
-        let ended = mouth.next(&mut out)[1];
+        let ended = mouth.next(&mut out, None)[1];
         let Some(MouthSignal::Ended { played_ms, .. }) = ended else {
             panic!("{ended:?}");
         };

@@ -323,6 +323,7 @@ impl CallTask {
             } => self.supervisor_leg(agent, ticket, mode, *leg),
             CallMessage::SecondLine { agent, to, leg } => self.second_line(agent, &to, *leg),
             CallMessage::Replaces { line, leg } => self.replaces(line, *leg),
+            CallMessage::EarlySound { request, leg } => self.early_sound(request, *leg),
             CallMessage::Dialled {
                 request,
                 number,
@@ -414,7 +415,9 @@ impl CallTask {
     /// Gives every leg what it should hear, and records it.
     fn play(&mut self) {
         let mut house_sound = [0; FRAME_SAMPLES];
-        let signals = self.mouth.next(&mut house_sound);
+        let early = self.tickets.early_frame();
+        let signals = self.mouth.next(&mut house_sound, early.as_ref());
+        let consults = early.and_then(|early| Some((self.consults_outside()?, early)));
         self.mixer.advance();
         self.voices.clear();
         for (id, leg) in &self.legs {
@@ -424,7 +427,12 @@ impl CallTask {
         let caller_pcm = self.voices.of(LegId::CALLER).copied().unwrap_or(silence);
         let mut caller_hears = silence;
         for (id, leg) in &mut self.legs {
-            let hears = self.mixer.heard_by(*id, &self.voices, &house_sound);
+            let mut hears = self.mixer.heard_by(*id, &self.voices, &house_sound);
+            if let Some((by, early)) = &consults
+                && leg.agent.as_ref() == Some(by)
+            {
+                sidetone_media::mix::add(&mut hears, early);
+            }
             if *id == LegId::CALLER {
                 caller_hears = hears;
             }
@@ -593,7 +601,8 @@ impl Leg {
     }
 }
 
-fn take_frame(handle: &mut LegHandle) -> Pcm {
+/// The next 20 ms of a line.
+pub(super) fn take_frame(handle: &mut LegHandle) -> Pcm {
     while handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
         let _ = handle.frames_in.try_recv();
     }

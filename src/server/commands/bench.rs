@@ -194,14 +194,14 @@ fn progress_bar(calls: usize, seconds: u64) -> ProgressBar {
 
 /// An engine with the given configuration on a free port and with a data folder of its own. It ends,
 /// and its folder goes, with this value.
-struct OwnEngine {
+pub(super) struct OwnEngine {
     child: tokio::process::Child,
-    url: String,
+    pub url: String,
     folder: PathBuf,
 }
 
 impl OwnEngine {
-    async fn start(config: Option<&Path>) -> anyhow::Result<Self> {
+    pub async fn start(config: Option<&Path>) -> anyhow::Result<Self> {
         let text = match config {
             Some(path) => std::fs::read_to_string(path)?,
             None => EXAMPLE.to_owned(),

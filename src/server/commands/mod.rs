@@ -187,7 +187,7 @@ pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
                 ask::run(&config, &question, lang.map(Into::into), n).await
             }
             Command::Check => check::run(&config),
-            Command::Eval { what } => eval::run(&config, what).await,
+            Command::Eval { what } => eval::run(&config, file, what).await,
             Command::Models { action } => models::run(&config, action).await,
             Command::Replay { call, all } => replay::run(&config, call.as_deref(), all),
             Command::User { action } => user::run(&config, action).await,

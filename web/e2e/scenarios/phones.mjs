@@ -80,7 +80,7 @@ async function desktop(world) {
   const { complaint, hello } = voices(engine.folder);
   const [mei, sun] = [await person('mei'), await person('sun')];
   const wav = microphone(`${engine.folder}/phone.wav`, repeating([1500], hello, 1800), 8000);
-  const phone = await openPhone({ engine, user: 'mei', wav, auto: true });
+  const phone = await openPhone({ engine, user: 'mei', wav, answer: 'auto' });
   try {
     const browser = await world.browser({ wav: microphone(`${engine.folder}/caller.wav`, repeating([9000], complaint, 2500)) });
     const desk = await browser.newPage({ cookies: mei.cookies });

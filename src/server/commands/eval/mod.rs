@@ -3,6 +3,7 @@
 //! Nothing here knows a set by name. Every figure comes with a 95% interval (bootstrap over the
 //! rows, seeded), and is written with its command and commit to `eval/results/`.
 
+mod conversation;
 mod figures;
 mod tables;
 
@@ -49,16 +50,32 @@ pub enum Evaluation {
         #[arg(long, default_value = "knowledge/eval")]
         data: PathBuf,
     },
+    /// Conversations: synthesized callers against an engine of its own, `[[scenario]]` in TOML files
+    Conversation {
+        #[arg(long, default_value = "eval/scenarios")]
+        data: PathBuf,
+        /// How often each is called
+        #[arg(long, default_value_t = 1)]
+        times: usize,
+        /// Callers at the same time
+        #[arg(long, default_value_t = 2)]
+        at_once: usize,
+    },
     /// Intents, retrieval and mood on the house's own sets
     All,
 }
 
-pub async fn run(config: &Config, what: Evaluation) -> anyhow::Result<()> {
+pub async fn run(config: &Config, file: Option<&Path>, what: Evaluation) -> anyhow::Result<()> {
     match what {
         Evaluation::Asr { data } => asr(config, &data).await,
         Evaluation::Intents { data } => intents(config, &data),
         Evaluation::Retrieval { data } => retrieval(config, &data),
         Evaluation::Mood { data } => mood(config, &data),
+        Evaluation::Conversation {
+            data,
+            times,
+            at_once,
+        } => conversation::run(file, &data, times, at_once).await,
         Evaluation::All => {
             let own = config.paths.knowledge.join("eval");
             intents(config, &own)?;
