@@ -10,8 +10,7 @@ const MODULES = '/usr/lib/baresip/modules';
 
 /**
  * Starts a phone that logs in as `user`. `wav` is what it says in every call, mono at the codec's
- * `rate_hz`; `answer`: `manual` waits for the button, `auto` answers by itself, `early` speaks before it is
- * answered. `codec` is what it offers, `srtp` whether it insists on
+ * `rate_hz`; `answer`: `manual` waits for the button, `auto` answers by itself. `codec` is what it offers, `srtp` whether it insists on
  * encrypted sound. With `port` it does not log in, and waits there for calls to `user`.
  */
 export async function openPhone({ engine, user, wav, answer = 'manual', codec = 'PCMU', rate_hz = 8000, srtp = false, port = 0 }) {

@@ -416,8 +416,13 @@ impl CallTask {
     fn play(&mut self) {
         let mut house_sound = [0; FRAME_SAMPLES];
         let early = self.tickets.early_frame();
-        let signals = self.mouth.next(&mut house_sound, early.as_ref());
-        let consults = early.and_then(|early| Some((self.consults_outside()?, early)));
+        // An agent who consults hears it, and the caller goes on with the music.
+        let by = early.and_then(|_| self.consults_outside());
+        let (to_agent, to_caller) = match (early, by) {
+            (Some(early), Some(by)) => (Some((by, early)), None),
+            (early, _) => (None, early),
+        };
+        let signals = self.mouth.next(&mut house_sound, to_caller.as_ref());
         self.mixer.advance();
         self.voices.clear();
         for (id, leg) in &self.legs {
@@ -428,7 +433,7 @@ impl CallTask {
         let mut caller_hears = silence;
         for (id, leg) in &mut self.legs {
             let mut hears = self.mixer.heard_by(*id, &self.voices, &house_sound);
-            if let Some((by, early)) = &consults
+            if let Some((by, early)) = &to_agent
                 && leg.agent.as_ref() == Some(by)
             {
                 sidetone_media::mix::add(&mut hears, early);

@@ -2,8 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use sidetone_edge::sip::SipTrunk;
 use sidetone_server::config::{Config, EXAMPLE};
 use sidetone_server::{House, api, phones, startup};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +29,9 @@ pub struct Person<'a> {
 }
 
 impl Engine {
-    /// The demo company without a recognizer: callers use keys, tones stay tones.
-    pub async fn open() -> Self {
+    /// The demo company without a recognizer: callers use keys, tones stay tones. Numbers that begin
+    /// with 95 may be called through a trunk to `outside`, by Mei.
+    pub async fn open(outside: SocketAddr) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = std::env::temp_dir().join(format!("sidetone-control-{}", std::process::id()));
         let mut config = Config::parse(EXAMPLE, "example").expect("the example is right");
@@ -52,7 +55,16 @@ impl Engine {
             sip.rtp_ports = (12_000, 13_999);
             // What a telephone with ten keys can dial.
             sip.accounts[1].user = JACK.to_owned();
+            sip.trunks.push(SipTrunk {
+                name: "outside".into(),
+                proxy: Some(format!("sip:{outside}")),
+                outbound: true,
+                ..SipTrunk::default()
+            });
+            sip.outbound.allowed_prefixes = vec!["95".into()];
         }
+        config.telephony.trunk_out = Some("outside".into());
+        config.telephony.may_call_out = vec!["mei".into()];
         let house = startup::open(config).await.expect("the house opens");
         phones::open(&house).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -3,10 +3,12 @@
 
 mod desk;
 mod engine;
+mod outside;
 mod phone;
 
 use desk::Desk;
 use engine::{Engine, JACK, Person};
+use outside::Outside;
 use phone::{Phone, level_dbov, offer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -79,7 +81,8 @@ async fn wraps_up(person: &Person<'_>, call: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_hears_whom_they_should() {
-    let engine = Engine::open().await;
+    let outside = Outside::open(B).await;
+    let engine = Engine::open(outside.at).await;
     let mei = engine.log_in("mei").await;
     let jack = engine.log_in("jack").await;
     let sun = engine.log_in("sun").await;
@@ -95,6 +98,10 @@ async fn everybody_hears_whom_they_should() {
     replays(&engine, &fourth).await;
     let fifth = a_caller_is_transferred_elsewhere(&engine, &mei).await;
     replays(&engine, &fifth).await;
+    for consult in [true, false] {
+        let call = a_number_outside(&engine, &mei, &outside, consult).await;
+        replays(&engine, &call).await;
+    }
 }
 
 /// Hold, consultation, whisper, conference, and the second agent stays with the caller.
@@ -266,8 +273,7 @@ async fn reload_and_refusals(
             json!({ "number": "138 0013 8000" }),
         )
         .await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(said["detail"], "No line out is configured.");
+    assert_eq!(status, StatusCode::FORBIDDEN, "{said}");
     phone.hears("caller after refusals", &[A], &ALL).await;
     phone.hang_up();
     wraps_up(mei, &call).await;
@@ -288,7 +294,7 @@ async fn two_lines_of_a_telephone(engine: &Engine, mei: &Person<'_>, jack: &Pers
     assert!(one.line().hold(true));
     phone.hears("caller held by a telephone", &[], &ALL).await;
     let nowhere = desk.calls("house", "+4930123", None).await;
-    assert_eq!(nowhere.err(), Some(404), "no line out is configured");
+    assert_eq!(nowhere.err(), Some(403), "the rules do not allow it");
 
     jack.is("available").await;
     let two = desk.calls_and_hums("house", JACK, S).await;
@@ -361,6 +367,42 @@ async fn a_caller_is_transferred_elsewhere(engine: &Engine, mei: &Person<'_>) ->
     first.is_over("first telephone").await;
     second.hang_up();
     wraps_up(mei, &call).await;
+    call
+}
+
+/// A number outside that speaks before it answers is heard by whoever waits for it.
+async fn a_number_outside(
+    engine: &Engine,
+    mei: &Person<'_>,
+    outside: &Outside,
+    consult: bool,
+) -> String {
+    let Caller { call, phone } = call(engine).await;
+    let one = answers(mei, &call, A).await;
+    phone.hears("caller in the talk", &[A], &ALL).await;
+    let path = format!("/api/calls/{call}/transfer-out");
+    let body = json!({ "number": "95001", "consult": consult });
+    let (status, said) = mei.post(&path, body).await;
+    assert!(status.is_success(), "{said}");
+    if consult {
+        one.hears("agent before the answer", &[B], &ALL).await;
+        phone.hears("caller before the answer", &[], &ALL).await;
+        outside.answers().await;
+        mei.sees(&call, "the answer", |event| {
+            event["type"] == "seated" && event["seat"] == "consult"
+        })
+        .await;
+        one.hears("agent after the answer", &[B], &ALL).await;
+        mei.click(&call, json!({ "click": "complete" })).await;
+    } else {
+        phone.hears("caller before the answer", &[B], &ALL).await;
+        outside.answers().await;
+    }
+    wraps_up(mei, &call).await;
+    phone
+        .hears("caller with the number outside", &[B], &ALL)
+        .await;
+    phone.hang_up();
     call
 }
 
