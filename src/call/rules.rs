@@ -291,6 +291,39 @@ pub(crate) fn is_backchannel(text: &str) -> bool {
     })
 }
 
+/// "yes", "不对": an answer and nothing else. Where nothing was asked it is no wish.
+pub(crate) fn is_bare_answer(text: &str) -> bool {
+    let plain = plain(text);
+    matches!(
+        plain.as_str(),
+        "对" | "对的"
+            | "对对"
+            | "是"
+            | "是的"
+            | "好"
+            | "好的"
+            | "行"
+            | "可以"
+            | "没错"
+            | "不"
+            | "不是"
+            | "不对"
+            | "不行"
+            | "yes"
+            | "yeah"
+            | "yep"
+            | "yes please"
+            | "no"
+            | "nope"
+            | "okay"
+            | "ok"
+            | "right"
+            | "sure"
+            | "correct"
+            | "that's right"
+    )
+}
+
 /// A sign of listening that is never an answer while the question is still being spoken.
 pub(crate) fn is_hum(text: &str) -> bool {
     let plain = plain(text);
@@ -454,6 +487,14 @@ mod tests {
 
     #[test]
     fn hums_and_words() {
+        for bare in ["对。", "是的", "不是", "好的"] {
+            assert!(is_bare_answer(bare), "{bare}");
+        }
+        for bare in ["Yes.", "no", "yes please", "that's right"] {
+            assert!(is_bare_answer(bare), "{bare}");
+        }
+        assert!(!is_bare_answer("要退款"));
+        assert!(!is_bare_answer("no parcel yet"));
         assert!(is_backchannel("嗯嗯"));
         assert!(is_backchannel("Mm-hm."));
         assert!(is_backchannel("okay"));

@@ -49,8 +49,12 @@ pub enum Say {
 #[serde(deny_unknown_fields)]
 pub struct SayMore {
     pub text: String,
+    /// What the synthesizer is given, where that is not the text: pinyin for a pinyin voice.
+    #[serde(default)]
+    pub spoken: Option<String>,
     /// Spoken into the next prompt, so long after it began.
-    pub barge_after_ms: u32,
+    #[serde(default)]
+    pub barge_after_ms: Option<u32>,
 }
 
 impl Say {
@@ -64,7 +68,15 @@ impl Say {
     pub fn barge_after_ms(&self) -> Option<u32> {
         match self {
             Self::Plain(_) => None,
-            Self::More(more) => Some(more.barge_after_ms),
+            Self::More(more) => more.barge_after_ms,
+        }
+    }
+
+    /// What the synthesizer is given.
+    pub fn spoken(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::More(more) => more.spoken.as_deref().unwrap_or(&more.text),
         }
     }
 }

@@ -21,6 +21,10 @@ impl Call {
             self.enter_flow(&flow);
             return;
         }
+        if rules::is_bare_answer(&turn.text) {
+            self.misunderstood();
+            return;
+        }
         self.awaiting = Awaiting::Nothing;
         let whole = self.understand(&turn, turn.text.clone());
         let parts = match rules::two_wishes(&turn.text, self.lang) {

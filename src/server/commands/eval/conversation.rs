@@ -168,7 +168,7 @@ async fn voice(scenario: &Scenario) -> anyhow::Result<Voice> {
             .arg("-w")
             .arg(&file)
             .arg("--")
-            .arg(say.text())
+            .arg(say.spoken())
             .output()
             .await
             .context("espeak-ng can't be started: install the Debian package of that name")?;
