@@ -5,8 +5,9 @@
 //! of a ticket that is not the current one came too late and is dropped here, before the journal.
 
 use super::CallMessage;
+use super::leg::take_frame;
 use super::mixer::LEGS_MAX;
-use super::task::{CallTask, take_frame};
+use super::task::CallTask;
 use crate::dispatch::{self, DispatchMessage};
 use crate::line_out::{DialOut, DialRefused};
 use sidetone_acd::AcdInput;

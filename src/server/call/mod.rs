@@ -3,6 +3,7 @@
 mod ear;
 mod facts;
 mod journal;
+mod leg;
 mod legs;
 mod mixer;
 mod mouth;

@@ -155,7 +155,7 @@ impl CallTask {
 
     /// A call that takes the place of a line: whoever is behind it goes on where the other was.
     pub(super) fn replaces(&mut self, line: u64, mut handle: LegHandle) {
-        let is_it = |leg: &super::task::Leg| leg.handle.control.serial() == line;
+        let is_it = |leg: &super::leg::Leg| leg.handle.control.serial() == line;
         let Some(leg) = self.legs.values_mut().find(|leg| is_it(leg)) else {
             return handle.close();
         };

@@ -4,14 +4,14 @@
 //! and records both. Between frames it takes messages. Nothing it does waits: models, connectors
 //! and the disk work elsewhere and answer by message.
 
-use super::ear::{Ear, Listening, Means};
+use super::ear::{Listening, Means};
 use super::facts::Facts;
 use super::journal::CallJournal;
+use super::leg::Leg;
 use super::legs::Tickets;
 use super::mixer::{Mixer, Voices};
 use super::mouth::{Mouth, MouthSignal};
-use super::second_line::SecondLine;
-use super::{CallHandle, CallMessage, Caller, Calls};
+use super::{CallHandle, CallMessage, Caller};
 use crate::house::House;
 use crate::safe::Safe;
 use sidetone_call::{Call, Expect, HIDDEN_KEY, Output};
@@ -25,9 +25,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
-
-/// Sound of one leg that may wait here; more is older than what people say now.
-const FRAMES_WAITING_MS_MAX: u64 = 200;
 
 /// A leg that has arrived and wants a call.
 pub struct NewCall {
@@ -83,22 +80,6 @@ fn wire_word(wire: Wire) -> &'static str {
         Wire::WebSocket => "websocket",
         Wire::Internal => "internal",
     }
-}
-
-pub(super) struct Leg {
-    pub handle: LegHandle,
-    pub ear: Ear,
-    pub expect: Expect,
-    /// Whether words of this leg are written down: the caller's and the agents'.
-    pub listens: bool,
-    /// Whose device it is, where it is one of the house.
-    pub agent: Option<AgentId>,
-    /// The far end has put this leg on hold: what it sends is its own music.
-    pub held: bool,
-    /// The line on which an agent's telephone talks with somebody else meanwhile.
-    pub second: Option<SecondLine>,
-    /// This frame's sound of the leg.
-    pcm: Pcm,
 }
 
 pub(super) struct CallTask {
@@ -210,17 +191,7 @@ impl CallTask {
         // A leg gives frames from the moment it exists. One is taken every 20 ms, so what gathered
         // until now would stay as a delay for the whole call.
         while handle.frames_in.try_recv().is_ok() {}
-        let ear = Ear::new(id);
-        let leg = Leg {
-            handle,
-            ear,
-            expect: Expect::Open,
-            listens: id == LegId::CALLER,
-            agent: None,
-            held: false,
-            second: None,
-            pcm: [0; FRAME_SAMPLES],
-        };
+        let leg = Leg::new(id, handle);
         let line = leg.handle.control.serial();
         self.house.calls.line_joins(line, &self.handle.call);
         self.legs.insert(id, leg);
@@ -575,42 +546,4 @@ impl CallTask {
             .await;
         self.house.calls.remove(&self.handle.call);
     }
-}
-
-impl Leg {
-    /// The next 20 ms; silence where nothing came. A backlog is cut: what was said long ago helps
-    /// nobody now.
-    fn next_frame(&mut self) -> Pcm {
-        let first = take_frame(&mut self.handle);
-        match &mut self.second {
-            Some(second) if !second.held => take_frame(&mut second.handle),
-            _ if self.held => [0; FRAME_SAMPLES],
-            _ => first,
-        }
-    }
-
-    /// What this leg hears. A line that is held plays what it likes meanwhile.
-    fn say(&self, pcm: &Pcm) {
-        self.handle.frames_out.push(pcm);
-        if let Some(second) = &self.second {
-            second.handle.frames_out.push(pcm);
-        }
-    }
-
-    fn close(self, calls: &Calls) {
-        let second = self.second.map(|second| second.handle);
-        for handle in std::iter::once(self.handle).chain(second) {
-            calls.line_leaves(handle.control.serial());
-            handle.close();
-        }
-    }
-}
-
-/// The next 20 ms of a line.
-pub(super) fn take_frame(handle: &mut LegHandle) -> Pcm {
-    while handle.frames_in.stats().waiting_ms > FRAMES_WAITING_MS_MAX {
-        let _ = handle.frames_in.try_recv();
-    }
-    let frame = handle.frames_in.try_recv();
-    frame.map_or([0; FRAME_SAMPLES], |frame| frame.pcm)
 }
