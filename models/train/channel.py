@@ -139,6 +139,8 @@ def line(x8, r, g, fixed_snr=None):
     fixed_snr gives the plain test condition: mu-law, white or coloured noise at that level, no other harm.
     """
     lead, tail = int(RATE * r.uniform(.02, .4)), int(RATE * r.uniform(.05, .6))
+    if fixed_snr is None and r.random() < .2:
+        lead, tail = int(RATE * r.uniform(0, .03)), int(RATE * r.uniform(0, .08))     # a clip cut close
     if x8 is None:
         x, lead = nospeech(r, g, POOL), 0
     else:
@@ -162,7 +164,7 @@ def line(x8, r, g, fixed_snr=None):
         x = signal.sosfilt(signal.butter(2, [r.uniform(80, 320), r.uniform(3000, 3900)], 'band', fs=RATE, output='sos'), x)
     rms = np.sqrt((x ** 2).mean()) if x8 is not None else r.choice([.0001, .0003, .003, .01, .03])
     if r.random() < (.8 if x8 is not None else .75):
-        snr = r.uniform(6, 40) if x8 is not None else 0
+        snr = r.choice([r.uniform(6, 40), r.uniform(8, 20)]) if x8 is not None else 0
         x = x + noise(len(x), r, g, POOL) * rms * 10 ** (-snr / 20)
     x = x * 10 ** (r.uniform(-22, 0) / 20) / max(1., np.abs(x).max())
     if r.random() < .05:

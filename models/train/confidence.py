@@ -104,6 +104,27 @@ def report(inside, outside):
         print(f'  threshold {t:.3f} keeps 95 % of right texts, refuses {100 * np.mean([x[k] < t for x in outs]):.0f} % of outside texts and {100 * np.mean(np.array(wrong) < t):.0f} % of wrong ones')
 
 
+def fit(inside, outside):
+    """Fit 1 / (1 + exp(-(bias + mean m + low l))) on every second clip, and print how well it does on the others."""
+    rows = [x for x in read(inside) + read(outside) if x[2] and x[0] not in ('none', 'aishell_mini')]
+    out = {x[0] for x in read(outside)}
+    x = np.array([(1., m, np.log(max(low, 1e-6))) for _, _, _, m, low in rows])
+    y = np.array([r and g not in out for g, r, *_ in rows], float)
+    strange = np.array([g in out for g, *_ in rows])
+    learn = np.arange(len(rows)) % 2 == 0
+    w = np.zeros(3)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x[learn] @ w))
+        hessian = (x[learn].T * (p * (1 - p))) @ x[learn] + 1e-3 * np.eye(3)
+        w += np.linalg.solve(hessian, x[learn].T @ (y[learn] - p) - 1e-3 * w)
+    print(f'bias {w[0]:.3f} mean {w[1]:.3f} low {w[2]:.3f}, fitted on {learn.sum()} texts, {int(y[learn].sum())} of them right')
+    p, y, strange = (1 / (1 + np.exp(-x @ w)))[~learn], y[~learn], strange[~learn]
+    print(f'the other {len(y)}: right against not right AUROC {auroc(p[y > 0], p[y < 1]):.3f}, right against outside {auroc(p[y > 0], p[strange]):.3f}')
+    for t in (.15, .2, .3, .5):
+        print(f'confidence at least {t}: keeps {100 * np.mean(p[y > 0] >= t):.0f} % of the right, refuses {100 * np.mean(p[(y < 1) & ~strange] < t):.0f} % of the wrong and '
+              f'{100 * np.mean(p[strange] < t):.0f} % of outside; {100 * np.mean(y[p >= t]):.0f} % of what is kept is right')
+
+
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument('--make', action='store_true')
@@ -113,7 +134,10 @@ def main():
     ap.add_argument('--inside')
     ap.add_argument('--outside')
     a = ap.parse_args()
-    make(a.assets, a.out, a.n) if a.make else report(a.inside, a.outside)
+    if a.make:
+        return make(a.assets, a.out, a.n)
+    report(a.inside, a.outside)
+    fit(a.inside, a.outside)
 
 
 if __name__ == '__main__':

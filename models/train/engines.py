@@ -1,4 +1,4 @@
-"""Speech synthesizers: espeak-ng inside the process (with word and phoneme times) and the flite program (phoneme times).
+"""Speech synthesizers: espeak-ng inside the process and a festival beside it (word and phoneme times), the flite program (phoneme times).
 
 Why: their labels tell the trainer which word is where, which is what made so small a model learn at all.
 """
@@ -6,6 +6,7 @@ import ctypes as C
 import os
 import subprocess
 import tempfile
+import time
 import wave
 
 import numpy as np
@@ -59,7 +60,8 @@ def espeak(text, voice, rate, pitch, spread):
     return np.concatenate(_buf).astype(np.float32) / 32768 if _buf else None
 
 
-_WAV = os.path.join(tempfile.gettempdir() if not os.path.isdir('/dev/shm') else '/dev/shm', f'flite-{os.getpid()}.wav')
+_BASE = os.path.join(tempfile.gettempdir() if not os.path.isdir('/dev/shm') else '/dev/shm', f'synth-{os.getpid()}')
+_WAV = _BASE + '.wav'
 
 
 def flite(text, voice, slow, f0):
@@ -77,6 +79,58 @@ def flite(text, voice, slow, f0):
         events.append((int(start * sr), '_' if n == 'pau' else 'f:' + n))
         start = float(e)
     return x, sr
+
+
+_festival = None
+
+
+def festival(text, voice, slow, f0):
+    """Return sound and rate; `events` and `words` hold phoneme and word times. The program stays up: loading a voice takes a second."""
+    global _festival
+    _festival = _festival or subprocess.Popen(['festival', '--pipe'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    done = _BASE + '.done'
+    if os.path.exists(done):
+        os.unlink(done)
+    pitch = f"(set! int_lr_params '((target_f0_mean {f0:.0f}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)))" if f0 else ''
+    _festival.stdin.write(f"""(voice_{voice}) (Parameter.set 'Duration_Stretch {slow:.2f}) {pitch} (set! utt (utt.synth (Utterance Text "{text}")))
+        (utt.save.wave utt "{_WAV}" 'riff) (utt.save.segs utt "{_BASE}.segs") (utt.save.words utt "{_BASE}.words") (utt.save.segs utt "{done}")\n""")
+    _festival.stdin.flush()
+    until = time.time() + 20
+    while not os.path.exists(done):
+        if time.time() > until:
+            _festival.kill()
+            _festival = None
+            return None, 0
+        time.sleep(.001)
+    with wave.open(_WAV) as w:
+        x, sr = np.frombuffer(w.readframes(w.getnframes()), np.int16).astype(np.float32) / 32768, w.getframerate()
+    events.clear(), words.clear()
+    at = 0.
+    for end, n in _festival_labels(_BASE + '.segs'):
+        events.append((int(at * sr), '_' if n == 'pau' else 'f:' + n))
+        at = end
+    for start, n in _festival_words(text):
+        words.append((int(start * sr), n))
+    return x, sr
+
+
+def _festival_labels(path):
+    """(end in seconds, name) of every line of a label file."""
+    rows = [z.split() for z in open(path).read().split('#', 1)[1].strip().splitlines()]
+    return [(float(z[0]), z[2]) for z in rows if len(z) > 2]
+
+
+def _festival_words(text):
+    """(start in seconds, letter position) of every word; nothing when festival read the text as other words."""
+    rows, at, out = _festival_labels(_BASE + '.words'), 0, []
+    if [n for _, n in rows] != text.split(' '):
+        return []
+    begin = _festival_labels(_BASE + '.segs')[0]
+    last = begin[0] if begin[1] == 'pau' else 0.
+    for end, n in rows:
+        out.append((last, at))
+        at, last = at + len(n) + 1, end
+    return out
 
 
 ACCENTS = ['en-us'] * 4 + ['en'] * 3 + ['en-gb-x-rp', 'en-gb-scotland', 'en-gb-x-gbclan', 'en-gb-x-gbcwmd', 'en-us-nyc', 'en-029', 'en-gb-x-rp', 'en-us']
@@ -125,6 +179,13 @@ def flite_voice(text, r, held):
     f0 = r.choice([0, 0, r.uniform(140, 230) if v == 'slt' else r.uniform(80, 140)])
     x, sr = flite(text, v, r.uniform(.8, 1.2), f0)
     return x, sr, 'flite-' + v
+
+
+def festival_voice(text, r):
+    """A random festival voice says the English text."""
+    v = r.choice(['ked_diphone'] * 4 + ['kal_diphone'] * 2 + ['cmu_us_slt_arctic_hts'] * 2)
+    x, sr = festival(text, v, r.uniform(.8, 1.25), 0 if 'hts' in v else r.uniform(75, 190))
+    return x, sr, 'festival-' + v
 
 
 def word_starts(text, lang):

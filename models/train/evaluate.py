@@ -1,4 +1,13 @@
-"""Greedy decoding and error rates: words for English, characters for Mandarin."""
+"""Greedy decoding and error rates: words for English, characters for Mandarin.
+
+Run:  python evaluate.py --assets ASSETS --ckpt RUN/last.pt --data DATA/test
+prints what the decoder writes beside what the encoder's frames alone give (collapsed as CTC does), which is what a small
+CTC model beside the recognizer could bring.
+"""
+import argparse
+import glob
+import os
+
 import torch
 
 import vocab as VO
@@ -28,7 +37,19 @@ def transcribe(model, tok, items, limit=45):
     return out
 
 
-def error_rates(model, tok, sets, show=0):
+@torch.no_grad()
+def transcribe_frames(model, tok, items):
+    """Texts of the encoder alone: the likeliest token of every frame, repeats merged, frames without speech dropped."""
+    e = model.encoder(prepare(items))
+    best = (e @ model.decoder.token_embedding.weight.T).argmax(-1).tolist()
+    out = []
+    for row in best:
+        merged = [c for i, c in enumerate(row) if i == 0 or c != row[i - 1]]
+        out.append(tok.decode([c for c in merged if tok.wid[c] < VO.EOT]))
+    return out
+
+
+def error_rates(model, tok, sets, show=0, transcribe=transcribe):
     """{set: (error %, whole utterances right %, empty %)}; prints `show` examples a set."""
     model.eval()
     res = {}
@@ -48,3 +69,26 @@ def error_rates(model, tok, sets, show=0):
             print(s, flush=True)
     model.train()
     return res
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument('--assets', required=True)
+    ap.add_argument('--ckpt', required=True)
+    ap.add_argument('--data', required=True, help='folder of test shards')
+    a = ap.parse_args()
+    import data
+    from model import Tiny
+    tok = VO.Vocab(a.assets)
+    state = torch.load(a.ckpt, map_location='cpu')['model']
+    tok.wid = tok.wid[:len(state['decoder.token_embedding.weight'])]
+    model = Tiny(len(tok.wid))
+    model.load_state_dict({k: v.float() for k, v in state.items()})
+    for f in sorted(glob.glob(a.data + '/*.npy')):
+        name = os.path.basename(f)[:-4]
+        sets = {name: data.load_shard(f, tok, {'_': 0}, False)}
+        print(name, 'decoder', error_rates(model, tok, sets)[name], 'frames', error_rates(model, tok, sets, transcribe=transcribe_frames)[name], flush=True)
+
+
+if __name__ == '__main__':
+    main()

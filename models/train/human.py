@@ -107,7 +107,7 @@ class Humans:
     def digit_string(self, r):
         """One speaker says one to eight digits: (sound, text, times of the words in samples)."""
         who = r.choice(sorted(self.digits))
-        n = 1 if r.random() < .45 else r.randint(2, 8)
+        n = 1 if r.random() < .6 else r.randint(2, 8)
         ds = [r.randrange(10) for _ in range(n)]
         x, times = join([self.clip(r.choice(self.digits[who][d])) for d in ds], r)
         return x, ' '.join(text_en.ONES[d] for d in ds), times, 'h-fsdd-' + who

@@ -30,7 +30,7 @@ def sentence(lang, r):
     import text_en
     import text_zh
     if r.random() < .22:
-        number = (text_en if lang == 'en' else text_zh).digits(r, 4, 12)
+        number = (text_en if lang == 'en' else text_zh).digits(r, *r.choice([(4, 12), (4, 12), (1, 3)]))
         lead = r.choice(['', '', 'the order number is ', 'my order number is ', "it's "] if lang == 'en' else ['', '', '订单号是', '我的订单号是', '是'])
         return lead + number
     return r.choice(LISTS[lang])
