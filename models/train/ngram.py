@@ -2,8 +2,8 @@
 
 Why: the decoder is small and hears homophones as what no word is ("实间"); word order learned from the texts alone costs no
 sound. Witten-Bell smoothing (Witten, Bell 1991), interpolated, stored in back-off form: what is found is its logarithm, what
-is not is the back-off of its context plus the shorter context's; both in thousandths. Held-out sentences (`textgen.held_out`) and everything below
-`knowledge/eval` but the mood's training part stay out.
+is not is the back-off of its context plus the shorter context's; both in thousandths. Held-out sentences
+(`textgen.held_out`) and everything below `knowledge/eval` but the mood's training part stay out.
 Needs: `pip install safetensors` beside the recognizer's own.
 Run:  python ngram.py --assets ASSETS --out ../sidetone-zh-en-ngram.safetensors
 """
@@ -56,15 +56,15 @@ class Counts:
         return out
 
 
-def counts(tok, lang, grammar):
-    """The language's texts: written freely once, the grammar's sentences a little, single words for Mandarin."""
+def counts(tok, lang, grammar, public):
+    """The language's texts: written freely once, other lines' and the grammar's a little, single words for Mandarin."""
     c, r = Counts(), random.Random(1)
-    for t in text_free.sentences(lang):
-        c.add(tok.encode(t, lang))
-    for _ in range(grammar):
-        t = textgen.gen(lang, r, True)
+    weighed = [(t, 1.) for t in text_free.sentences(lang)]
+    weighed += [(t, public) for t in text_free.public_sentences(lang)]
+    weighed += [(textgen.gen(lang, r, True), .3) for _ in range(grammar)]
+    for t, weight in weighed:
         if not textgen.held_out(t):
-            c.add(tok.encode(t, lang), .3)
+            c.add(tok.encode(t, lang), weight)
     if lang == 'zh':
         for t in textgen.wordlist(lang):
             c.add(tok.encode(t, lang))
@@ -76,12 +76,13 @@ def main():
     ap.add_argument('--assets', required=True)
     ap.add_argument('--out', required=True)
     ap.add_argument('--grammar', type=int, default=15000, help='sentences of the grammar a language')
+    ap.add_argument('--public', type=float, default=.5, help='weight of the other lines\' sentences (folder TEXTS)')
     ap.add_argument('--least', type=float, default=.9, help='weight below which runs of three and four are left out')
     a = ap.parse_args()
     tok = VO.Vocab(a.assets, None)
     tensors = {}
     for lang in ('en', 'zh'):
-        for k, runs in enumerate(counts(tok, lang, a.grammar).table(a.least)):
+        for k, runs in enumerate(counts(tok, lang, a.grammar, a.public).table(a.least)):
             keys = sorted(runs)
             tensors[f'{lang}.{k + 1}.tokens'] = np.array(keys, np.uint16).reshape(-1, k + 1)
             values = np.array([runs[key] for key in keys], np.float32)

@@ -55,7 +55,7 @@ fn transcript(view: &CallView) -> String {
 }
 
 fn line(turn: &ViewTurn) -> Option<String> {
-    if !turn.is_final || turn.text.is_empty() || turn.backchannel {
+    if !turn.is_final || turn.text.is_empty() || turn.backchannel || !turn.is_clear() {
         return None;
     }
     let text: String = turn.text.as_str().chars().filter_map(harmless).collect();

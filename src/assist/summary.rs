@@ -190,7 +190,8 @@ fn answers(view: &CallView, lang: Lang) -> Vec<SummarySentence> {
     let mut asked = None;
     let mut out = Vec::new();
     for turn in &view.turns {
-        if turn.speaker == Speaker::Caller && turn.is_final && !turn.backchannel {
+        if turn.speaker == Speaker::Caller && turn.is_final && turn.is_clear() && !turn.backchannel
+        {
             asked = turn.utterance;
         }
         if !turn.answers || !turn.is_final {

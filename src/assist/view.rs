@@ -231,6 +231,15 @@ pub struct Times {
     pub last_us: u64,
 }
 
+impl ViewTurn {
+    /// Confidence below which a turn is shown as hardly heard and nothing is concluded from it.
+    const CLEAR: u16 = 150;
+
+    pub fn is_clear(&self) -> bool {
+        self.confidence.is_none_or(|sure| sure >= Self::CLEAR)
+    }
+}
+
 impl CallView {
     pub fn from_events<'a>(events: impl IntoIterator<Item = &'a CallEvent>) -> Self {
         let mut view = Self::default();
@@ -255,10 +264,10 @@ impl CallView {
         self.turns.iter().rev().find(is_it)
     }
 
-    /// Final turns in which the speaker said something.
+    /// Final turns in which the speaker said something that was heard well enough to go by.
     pub fn said_by(&self, speaker: Speaker) -> impl Iterator<Item = &ViewTurn> {
         let said = move |turn: &&ViewTurn| {
-            turn.speaker == speaker && turn.is_final && !turn.text.is_empty()
+            turn.speaker == speaker && turn.is_final && !turn.text.is_empty() && turn.is_clear()
         };
         self.turns.iter().filter(said)
     }

@@ -1,5 +1,6 @@
 //! Whether speech over a prompt stops it.
 
+use crate::listening::is_backchannel;
 use crate::policy::CallPolicy;
 use crate::rules::{self, Command};
 use std::time::Duration;
@@ -30,15 +31,21 @@ pub(crate) fn verdict(
         }
     };
     if partial.trim().is_empty() {
-        return after(policy.barge_ms);
-    }
-    if rules::command(partial) == Some(Command::Person) || rules::content_words(partial) >= 2 {
-        return Verdict::Stop;
+        return after(policy.unclear_ms);
     }
     if is_listening(partial, answering) {
         return after(policy.backchannel_ms);
     }
+    if rules::command(partial) == Some(Command::Person) || rules::content_words(partial) >= 2 {
+        return Verdict::Stop;
+    }
     after(policy.barge_ms)
+}
+
+/// Whether speech over a prompt that asks nothing stops it: the text so far, and how long it has been.
+/// For evaluation; a call weighs the same in its own place.
+pub fn stops_a_prompt(policy: &CallPolicy, partial: &str, voiced: Duration) -> bool {
+    verdict(policy, partial, voiced, false) == Verdict::Stop
 }
 
 /// A sign of listening. To a yes-or-no question "对" is an answer, and "嗯" over its words is not.
@@ -46,7 +53,7 @@ pub(crate) fn is_listening(text: &str, answering: bool) -> bool {
     if answering {
         rules::is_hum(text)
     } else {
-        rules::is_backchannel(text)
+        is_backchannel(text)
     }
 }
 
@@ -62,9 +69,9 @@ mod tests {
         };
         assert_eq!(
             at("", 300, false),
-            Verdict::Wait(Duration::from_millis(300))
+            Verdict::Wait(Duration::from_millis(500))
         );
-        assert_eq!(at("", 600, false), Verdict::Stop);
+        assert_eq!(at("", 800, false), Verdict::Stop);
         assert_eq!(
             at("嗯", 700, false),
             Verdict::Wait(Duration::from_millis(300))

@@ -6,8 +6,8 @@
 
 use crate::policy::{PausePolicy, Thought, ms};
 use crate::request::Expect;
-use crate::slots;
-use sidetone_types::{CallTime, EndedBy, Lang, Span};
+use crate::thought::thought;
+use sidetone_types::{CallTime, EndedBy, Span};
 use std::time::Duration;
 
 /// What an ear says.
@@ -297,209 +297,6 @@ impl Ear {
     }
 }
 
-/// How far the thought has come, from the text so far and from what was asked.
-pub fn thought(partial: &str, expect: &Expect) -> Thought {
-    let text = partial.trim();
-    if text.is_empty() {
-        return match expect {
-            Expect::FreeText => Thought::Story,
-            _ => Thought::Unknown,
-        };
-    }
-    let lang = if slots::has_han(text) {
-        Lang::Zh
-    } else {
-        Lang::En
-    };
-    if *expect == Expect::YesNo && slots::yes_no(text, lang).is_some() {
-        return Thought::Answered;
-    }
-    let digits = slots::trailing_digits(text, lang);
-    match (expect, expect.digits()) {
-        (_, Some(count)) if digits >= usize::from(count) => return Thought::CountComplete,
-        (_, Some(_)) | (Expect::Digits { .. }, None) if digits > 0 => return Thought::DigitsComing,
-        (Expect::Open | Expect::FreeText, _)
-            if (2..8).contains(&digits) && names_a_number(text) =>
-        {
-            return Thought::DigitsComing;
-        }
-        _ => {}
-    }
-    if is_left_hanging(text, lang) {
-        Thought::Incomplete
-    } else if *expect == Expect::FreeText {
-        Thought::Story
-    } else {
-        Thought::Complete
-    }
-}
-
-fn names_a_number(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    ["号", "電話", "电话", "手机", "number", "order", "phone"]
-        .iter()
-        .any(|word| lower.contains(word))
-}
-
-/// Answers that end in 的 and are whole.
-const WHOLE_ZH: &[&str] = &["是的", "对的", "好的", "行的", "可以的", "没有的"];
-/// Ends that ask for more words.
-const HANGING_ZH: &[&str] = &[
-    "的",
-    "和",
-    "跟",
-    "还有",
-    "然后",
-    "因为",
-    "所以",
-    "但是",
-    "就是",
-    "那个",
-    "这个",
-    "嗯",
-    "呃",
-    "额",
-    "啊那",
-    "我想",
-    "我要",
-    "帮我",
-    "请问",
-    "如果",
-    "或者",
-    "把",
-    "在",
-    "给",
-    "想",
-    "号是",
-    "我的",
-    "就是说",
-    "而且",
-    "不过",
-    "比如",
-    "可是",
-    "要是",
-    "从",
-    "到",
-    "向",
-    "用",
-    "关于",
-    "那",
-    "我这",
-    "你们",
-    "请",
-    "一个",
-    "让",
-    "被",
-    "为",
-    "与",
-    "及",
-    "但",
-    "或",
-    "是不是",
-    "能不能",
-    "有没有",
-    "可不可以",
-    "我是",
-    "我有",
-    "一家",
-    "几个",
-    "人均",
-    "在这",
-    "正在",
-    "已经",
-    "比较",
-    "附近",
-    "叫",
-    "去",
-    "找",
-    "查",
-    "想要",
-    "需要",
-    "打算",
-    "或者是",
-    "包括",
-    "大概",
-];
-const HANGING_EN: &[&str] = &[
-    "and", "but", "or", "so", "because", "um", "uh", "er", "erm", "hmm", "the", "a", "an", "my",
-    "your", "to", "for", "of", "with", "is", "i'd", "i", "this", "if", "when", "can", "could",
-    "would", "about", "from", "in", "on", "at", "well", "it's", "want", "am", "are", "was", "were",
-    "have", "has", "had", "will", "be", "been", "does", "did", "do", "don't", "need", "trying",
-    "looking", "like", "just", "which", "who", "what", "where", "how", "why", "as", "his", "her",
-    "our", "their", "any", "some", "these", "those", "than", "then", "also", "get", "got", "i'm",
-    "i've", "i'll", "we", "we're", "they", "he", "she", "let", "make", "by", "into", "through",
-    "under", "between", "while", "since", "until", "after", "before", "without", "going", "wanted",
-    "should", "might", "may", "new", "another", "every", "each", "more", "very", "really", "other",
-];
-
-/// Whole sentences that only announce what comes.
-const LEAD_INS_ZH: &[&str] = &[
-    "有个问题",
-    "有一个问题",
-    "有点问题",
-    "有件事",
-    "问一下",
-    "问下",
-    "咨询一下",
-    "咨询下",
-    "麻烦一下",
-    "打扰一下",
-    "是这样",
-    "是这样的",
-    "事情是这样的",
-    "你好",
-    "您好",
-    "喂",
-    "有个事",
-];
-const LEAD_INS_EN: &[&str] = &[
-    "i have a question",
-    "i've got a question",
-    "quick question",
-    "i have a problem",
-    "i've got a problem",
-    "hello",
-    "hi",
-    "hi there",
-    "hey",
-    "good morning",
-    "good afternoon",
-    "good evening",
-    "excuse me",
-    "here's the thing",
-];
-
-/// Whether the words so far ask for more words.
-fn is_left_hanging(text: &str, lang: Lang) -> bool {
-    match lang {
-        Lang::Zh => {
-            let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
-            if LEAD_INS_ZH.iter().any(|lead| text.ends_with(lead)) {
-                return true;
-            }
-            !WHOLE_ZH.iter().any(|whole| text.ends_with(whole))
-                && HANGING_ZH.iter().any(|tail| text.ends_with(tail))
-        }
-        Lang::En => {
-            let lower = text.to_lowercase();
-            let plain = lower.trim_end_matches(|c: char| !c.is_alphanumeric());
-            let leads_in = |lead: &&str| {
-                plain
-                    .strip_suffix(*lead)
-                    .is_some_and(|head| !head.ends_with(char::is_alphanumeric))
-            };
-            if LEAD_INS_EN.iter().any(leads_in) {
-                return true;
-            }
-            let last = lower
-                .split(|c: char| !c.is_alphanumeric() && c != '\'')
-                .rfind(|word| !word.is_empty())
-                .unwrap_or("");
-            HANGING_EN.contains(&last)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -538,16 +335,16 @@ mod tests {
             ear.voice(at(1000), 0);
             ear.deadline().unwrap().as_ms() - 1000
         };
-        assert_eq!(end_of("查一下我的账单", Expect::Open), 300);
+        assert_eq!(end_of("查一下我的账单", Expect::Open), 280);
         assert_eq!(end_of("我想查一下我的", Expect::Open), 1000);
         assert_eq!(end_of("check my bill and", Expect::Open), 1000);
-        assert_eq!(end_of("好的", Expect::Open), 300);
+        assert_eq!(end_of("好的", Expect::Open), 280);
         assert_eq!(end_of("喂，你好，我有个问题", Expect::Open), 1000);
         assert_eq!(end_of("Hello, I have a question.", Expect::Open), 1000);
         assert_eq!(end_of("yes", Expect::YesNo), 220);
         assert_eq!(end_of("two zero six one", Expect::OrderNumber), 1300);
         assert_eq!(end_of("二零六一一零一八", Expect::OrderNumber), 180);
-        assert_eq!(end_of("", Expect::Open), 500);
+        assert_eq!(end_of("", Expect::Open), 900);
         assert_eq!(end_of("东西坏了", Expect::FreeText), 1200);
     }
 

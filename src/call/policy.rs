@@ -13,7 +13,9 @@ pub enum Thought {
     Answered,
     /// A sentence that can stand as it is.
     Complete,
-    /// No text has arrived yet.
+    /// An answer to which people often add: a day without its time, a number nobody asked for.
+    Extendable,
+    /// There is no text: none has arrived, or nothing was understood.
     Unknown,
     /// Ends in a conjunction, a hesitation, "的".
     Incomplete,
@@ -62,8 +64,11 @@ impl Default for PausePolicy {
                 // The voice level falls 120 ms after the last voiced frame; that is not counted here.
                 row(Thought::CountComplete, 180, 350),
                 row(Thought::Answered, 220, 400),
-                row(Thought::Complete, 300, 700),
-                row(Thought::Unknown, 500, 800),
+                row(Thought::Complete, 280, 700),
+                row(Thought::Extendable, 650, 900),
+                // No text: the text of a pause is there in 100 ms, so this was not understood ("um"), and
+                // what comes next is only a request to say it again.
+                row(Thought::Unknown, 900, 1200),
                 row(Thought::Incomplete, 1000, 1500),
                 row(Thought::DigitsComing, 1300, 1900),
                 row(Thought::Story, 1200, 1700),
@@ -97,8 +102,10 @@ impl PausePolicy {
 #[serde(default, deny_unknown_fields)]
 pub struct CallPolicy {
     pub pause: PausePolicy,
-    /// Speech over a prompt for this long is a barge-in whatever is said.
+    /// Speech over a prompt for this long is a barge-in, if it is no sign of listening.
     pub barge_ms: u32,
+    /// The same while nothing was made out of it: a short sign of listening is over by then.
+    pub unclear_ms: u32,
     /// The same while all that was recognized is "mm-hm".
     pub backchannel_ms: u32,
     /// Silence after a question before the caller is helped.
@@ -144,6 +151,7 @@ impl Default for CallPolicy {
         Self {
             pause: PausePolicy::default(),
             barge_ms: 600,
+            unclear_ms: 800,
             backchannel_ms: 1000,
             no_input_ms: 6000,
             key_gap_ms: 4000,

@@ -1,5 +1,6 @@
 //! What callers say to the assistant itself, decided without a model.
 
+use crate::listening::is_backchannel;
 use crate::slots::{self, has_han};
 use sidetone_types::Lang;
 
@@ -16,7 +17,7 @@ pub(crate) enum Command {
 }
 
 /// Letters and digits only, in lower case; blanks between words of English.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let cleaned: String = text
         .chars()
         .map(|c| {
@@ -237,60 +238,6 @@ fn en_command(plain: &str) -> Option<Command> {
     .then_some(Command::Thanks)
 }
 
-/// "嗯", "mm-hm": a sign of listening and nothing else.
-pub(crate) fn is_backchannel(text: &str) -> bool {
-    let plain = plain(text);
-    if plain.is_empty() {
-        return true;
-    }
-    if has_han(&plain) {
-        let rest = plain.trim_start_matches([
-            '嗯', '哦', '噢', '啊', '呃', '唔', '哎', '诶', '欸', '恩', '额',
-        ]);
-        return rest.is_empty()
-            || matches!(
-                rest,
-                "好" | "好的"
-                    | "行"
-                    | "对"
-                    | "是"
-                    | "是的"
-                    | "对对"
-                    | "对对对"
-                    | "好好"
-                    | "好好好"
-                    | "这样"
-                    | "知道了"
-                    | "明白"
-            );
-    }
-    plain.split(' ').all(|word| {
-        matches!(
-            word,
-            "mm" | "hm"
-                | "hmm"
-                | "mhm"
-                | "mmhm"
-                | "uh"
-                | "huh"
-                | "um"
-                | "ah"
-                | "oh"
-                | "ok"
-                | "okay"
-                | "right"
-                | "yeah"
-                | "yep"
-                | "yes"
-                | "sure"
-                | "i"
-                | "see"
-                | "alright"
-                | "er"
-        )
-    })
-}
-
 /// "yes", "不对": an answer and nothing else. Where nothing was asked it is no wish.
 pub(crate) fn is_bare_answer(text: &str) -> bool {
     let plain = plain(text);
@@ -495,11 +442,6 @@ mod tests {
         }
         assert!(!is_bare_answer("要退款"));
         assert!(!is_bare_answer("no parcel yet"));
-        assert!(is_backchannel("嗯嗯"));
-        assert!(is_backchannel("Mm-hm."));
-        assert!(is_backchannel("okay"));
-        assert!(!is_backchannel("账单"));
-        assert!(!is_backchannel("agent"));
         assert_eq!(content_words("check my bill"), 3);
         assert_eq!(content_words("嗯，账单"), 1);
     }

@@ -1,17 +1,19 @@
 //! Texts as vectors, for the dense half of the search and beside the intent classifier.
 //!
-//! Three backends: [`Bert`] (candle; BERT-family safetensors with `tokenizer.json` and
-//! `config.json`), [`Onnx`] (ONNX Runtime, loaded at run time), and [`Hashed`], which needs no file
-//! and is there from the first day. [`open`] takes the best that a folder offers.
+//! Four backends: [`Words`] (the word vectors that ship), [`Bert`] (candle; BERT-family safetensors
+//! with `tokenizer.json` and `config.json`), [`Onnx`] (ONNX Runtime, loaded at run time), and
+//! [`Hashed`], which needs no file. [`open`] takes the best that a folder offers.
 
 mod bert;
 mod hashed;
 mod onnx;
 mod tokens;
+mod words;
 
 pub use bert::Bert;
 pub use hashed::Hashed;
 pub use onnx::{Onnx, find_runtime};
+pub use words::Words;
 
 use crate::InferenceError;
 use std::path::Path;
@@ -32,12 +34,16 @@ pub trait Embedder: Send + Sync {
     fn dims(&self) -> usize;
     /// Whether it was learned from data; hashed n-grams add nothing to an n-gram classifier.
     fn learned(&self) -> bool;
+    /// Whether it reads sentences, or only adds up words: how far a search may trust it.
+    fn reads_sentences(&self) -> bool {
+        self.learned()
+    }
     /// One vector a text, in order, each of length one (or all zero for text with nothing in it).
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError>;
 }
 
 /// The best embedder that a models folder offers: `model.onnx` where ONNX Runtime is found, then
-/// `model.safetensors`, else the hashed one. A folder that is there but broken is an error.
+/// `model.safetensors`, then `words.safetensors`, else the hashed one. A folder that is there but broken is an error.
 pub fn open(dir: &Path) -> Result<Arc<dyn Embedder>, InferenceError> {
     if dir.join("model.onnx").is_file() {
         match Onnx::load(dir, None) {
@@ -50,6 +56,9 @@ pub fn open(dir: &Path) -> Result<Arc<dyn Embedder>, InferenceError> {
     }
     if dir.join("model.safetensors").is_file() {
         return Ok(Arc::new(Bert::load(dir)?));
+    }
+    if dir.join("words.safetensors").is_file() {
+        return Ok(Arc::new(Words::load(dir)?));
     }
     Ok(Arc::new(Hashed::default()))
 }

@@ -16,6 +16,7 @@ use crate::embed::{Embedder, TextKind};
 use crate::gram::{self, Sparse, Vectorizer};
 use crate::linear::{Linear, Platt, softmax};
 use sidetone_types::{IntentId, IntentScore, Lang};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One example sentence.
@@ -47,7 +48,7 @@ pub struct IntentClassifier {
 }
 
 /// Facts the calibration looks at.
-const FACTS: usize = 6;
+const FACTS: usize = 8;
 /// Weight of the embedder's vector beside the n-grams'.
 const DENSE_WEIGHT: f32 = 1.5;
 
@@ -71,6 +72,27 @@ impl IntentClassifier {
         let out = self.score(text);
         metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
             .record(began.elapsed().as_secs_f64());
+        out
+    }
+
+    /// The same for a text that may have been another: `readings` are the texts with their shares of
+    /// the likelihood, and every intent gets the mean of its scores.
+    pub fn classify_readings(&self, readings: &[(&str, f32)], lang: Lang) -> Vec<IntentScore> {
+        let mut sums: BTreeMap<IntentId, f32> = BTreeMap::new();
+        let all: f32 = readings.iter().map(|(_, share)| share).sum();
+        for (text, share) in readings {
+            for one in self.classify(text, lang) {
+                *sums.entry(one.intent).or_default() += f32::from(one.score) * share / all;
+            }
+        }
+        let mut out: Vec<IntentScore> = sums
+            .into_iter()
+            .map(|(intent, score)| IntentScore {
+                intent,
+                score: score.round() as u16,
+            })
+            .collect();
+        out.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.intent.cmp(&b.intent)));
         out
     }
 
@@ -101,14 +123,9 @@ impl IntentClassifier {
         }
         let mut p = self.model.scores(&seen.x);
         softmax(&mut p);
-        let near = self.nearest.find(&seen.x);
-        let (best, facts) = self.facts(&p, &seen, near);
+        let (best, facts) = self.facts(&p, &seen);
         let right = self.right.p(&facts);
-        let nothing = if self.none.is_some() {
-            self.nothing.p(&facts)
-        } else {
-            (1.0 - near.max(0.0)).powi(2)
-        };
+        let nothing = self.nothing.p(&facts);
         self.share(&p, best, right, nothing)
     }
 
@@ -166,7 +183,9 @@ impl IntentClassifier {
     }
 
     /// The best in-scope class, and what the calibration looks at.
-    fn facts(&self, p: &[f32], seen: &Seen, near: f32) -> (usize, [f32; FACTS]) {
+    fn facts(&self, p: &[f32], seen: &Seen) -> (usize, [f32; FACTS]) {
+        let near = self.nearest.find(&seen.x);
+        let (alike, alike_best) = self.nearest.meaning(&seen.x, self.dense);
         let mut best = 0;
         let mut second = 0.0f32;
         let mut top = -1.0f32;
@@ -182,10 +201,17 @@ impl IntentClassifier {
         }
         let none = self.none.map_or(0.0, |i| p[i]);
         let logit = |v: f32| (v.clamp(1e-4, 1.0 - 1e-4) / (1.0 - v.clamp(1e-4, 1.0 - 1e-4))).ln();
-        (
-            best,
-            [1.0, logit(top), top - second, near, seen.known, logit(none)],
-        )
+        let facts = [
+            1.0,
+            logit(top),
+            top - second,
+            near,
+            seen.known,
+            logit(none),
+            alike,
+            alike_best.get(best).copied().unwrap_or(0.0),
+        ];
+        (best, facts)
     }
 
     fn see(&self, text: &str) -> Seen {
@@ -253,19 +279,29 @@ struct Nearest {
     /// For each column, the examples that have it and its value there.
     postings: Vec<Vec<(u32, f32)>>,
     examples: usize,
+    /// The mean direction of each class's learned vectors, one row of the embedder's length a class.
+    centres: Vec<f32>,
 }
 
 impl Nearest {
-    fn new<'a>(vectors: impl Iterator<Item = &'a Sparse>, columns: usize) -> Self {
+    /// Examples with their classes; columns from `columns` on are the embedder's.
+    fn new(rows: &[(&Sparse, usize)], columns: usize, dense: usize, classes: usize) -> Self {
         let mut out = Self {
             postings: vec![Vec::new(); columns],
-            examples: 0,
+            examples: rows.len(),
+            centres: vec![0.0; dense * classes],
         };
-        for x in vectors {
-            for (column, value) in x.iter().filter(|(c, _)| *c < columns) {
-                out.postings[column].push((out.examples as u32, value));
+        for (example, (x, class)) in rows.iter().enumerate() {
+            for (column, value) in x.iter() {
+                match column.checked_sub(columns) {
+                    None => out.postings[column].push((example as u32, value)),
+                    Some(axis) => out.centres[class * dense + axis] += value,
+                }
             }
-            out.examples += 1;
+        }
+        for centre in out.centres.chunks_mut(dense.max(1)) {
+            let length = centre.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
+            centre.iter_mut().for_each(|v| *v /= length);
         }
         out
     }
@@ -279,6 +315,18 @@ impl Nearest {
             }
         }
         sums.into_iter().fold(0.0, f32::max)
+    }
+
+    /// Cosine of the learned vector to the nearest centre, and to each class's.
+    fn meaning(&self, x: &Sparse, dense: usize) -> (f32, Vec<f32>) {
+        if dense == 0 {
+            return (0.0, Vec::new());
+        }
+        let row = &x.value[x.value.len().saturating_sub(dense)..];
+        let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
+        let cosine = |c: &[f32]| c.iter().zip(row).map(|(a, b)| a * b).sum::<f32>() / length;
+        let all: Vec<f32> = self.centres.chunks(dense).map(cosine).collect();
+        (all.iter().copied().fold(-1.0, f32::max), all)
     }
 }
 

@@ -24,7 +24,7 @@ pub mod llm;
 pub mod manifest;
 pub mod mood;
 pub mod pcm;
-mod phonetic;
+pub mod phonetic;
 pub mod recognizer;
 pub mod synth;
 pub mod vad;

@@ -140,14 +140,19 @@ impl<const N: usize> TryFrom<Vec<f64>> for Platt<N> {
 }
 
 impl<const N: usize> Platt<N> {
-    pub fn fit(rows: &[([f32; N], bool)]) -> Self {
+    /// Facts, the truth, and how much the row counts.
+    pub fn fit(rows: &[([f32; N], bool, f32)]) -> Self {
         let mut weights = [0.0f64; N];
         for _ in 0..25 {
             let mut gradient = [0.0f64; N];
             let mut hessian = [[0.0f64; N]; N];
-            for (x, y) in rows {
+            for (x, y, counts) in rows {
                 let p = sigmoid(dot(&weights, x));
-                let (error, slope) = (p - f64::from(u8::from(*y)), p * (1.0 - p));
+                let counts = f64::from(*counts);
+                let (error, slope) = (
+                    counts * (p - f64::from(u8::from(*y))),
+                    counts * p * (1.0 - p),
+                );
                 for i in 0..N {
                     gradient[i] += error * f64::from(x[i]);
                     for j in 0..N {
@@ -236,11 +241,12 @@ mod tests {
 
     #[test]
     fn calibration_finds_the_odds() {
-        let rows: Vec<([f32; 2], bool)> = (0..1000)
+        let rows: Vec<([f32; 2], bool, f32)> = (0..1000)
             .map(|i| {
                 (
                     [1.0, f32::from(u8::from(i % 2 == 0))],
                     i % 2 == 0 && i % 10 != 0,
+                    1.0,
                 )
             })
             .collect();

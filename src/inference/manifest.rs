@@ -26,6 +26,8 @@ pub struct Manifest {
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     Recognizer,
+    /// The order of words, beside a recognizer.
+    Ngram,
     Encoder,
     LanguageModel,
     Voice,
@@ -61,6 +63,21 @@ pub struct Entry {
     /// Recognizers: how probabilities become confidence.
     #[serde(default)]
     pub calibration: Option<Calibration>,
+    /// A recognizer that has only heard sound of this sampling rate: what lies above its half is
+    /// taken away from callers with a wider band.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_at_hz: Option<u32>,
+    /// Recognizers: what else weighs the texts that they come by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ngram: Option<NamedNgram>,
+}
+
+/// An n-gram file beside the recognizer's, and how much it counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedNgram {
+    pub file: String,
+    pub weight: f32,
 }
 
 /// How an entry stands on disk.
@@ -107,6 +124,14 @@ impl Manifest {
                 return Err(bad(format!(
                     "{}: file {:?} is not inside the models folder",
                     entry.name, entry.file
+                )));
+            }
+            if let Some(ngram) = &entry.ngram
+                && Path::new(&ngram.file).file_name() != Some(ngram.file.as_ref())
+            {
+                return Err(bad(format!(
+                    "{}: ngram.file {:?} is not the name of a file",
+                    entry.name, ngram.file
                 )));
             }
             if let Some(hash) = &entry.sha256

@@ -1,16 +1,21 @@
 //! Mood of a turn from its words: −100 (angry) to 100 (delighted), with the words that made it so.
 //!
-//! A three-class linear model a language over words, word pairs and character n-grams, trained at
-//! start from our own sentences in `knowledge/eval/mood-train.<zh|en>.tsv`. The score is
+//! A three-class linear model a language over words, word pairs and character n-grams, and beside
+//! them the vector of a learned [`Embedder`] where there is one, trained at start from our own
+//! sentences in `knowledge/eval/mood-train.<zh|en>.tsv`. The score is
 //! 100 × (P(positive) − P(negative)). A word's share is how much the score moves when the word is
 //! taken out: exact for this model, and what a reader would check.
 
-use crate::gram::{self, Feature, Vectorizer};
+use crate::embed::{Embedder, TextKind};
+use crate::gram::{self, Sparse, Vectorizer};
 use crate::linear::{Linear, Training, softmax};
 use crate::recognizer::is_cjk;
 use sidetone_types::{ContentError, Lang, Masked, Mood, MoodWord};
 use std::path::Path;
+use std::sync::Arc;
 
+/// Weight of the embedder's vector beside the n-grams'.
+const DENSE_WEIGHT: f32 = 1.0;
 /// Words shown as evidence.
 const WORDS_MAX: usize = 4;
 /// A share under this is not worth showing.
@@ -35,28 +40,34 @@ pub struct MoodScorer {
 
 struct Model {
     vectors: Vectorizer,
+    embedder: Option<Arc<dyn Embedder>>,
     linear: Linear,
 }
 
 impl MoodScorer {
-    /// Trains on examples; the same examples and seed give the same scorer.
-    pub fn train(examples: &[MoodExample], seed: u64) -> Self {
+    /// Trains on examples; the same examples, embedder and seed give the same scorer.
+    pub fn train(examples: &[MoodExample], embedder: Option<Arc<dyn Embedder>>, seed: u64) -> Self {
+        let embedder = embedder.filter(|e| e.learned());
         let models = Lang::ALL
             .into_iter()
             .filter_map(|lang| {
-                let rows: Vec<(Vec<Feature>, usize)> = examples
+                let rows: Vec<(&str, usize)> = examples
                     .iter()
                     .filter(|e| e.lang == lang)
-                    .map(|e| (gram::features(&e.text), class(e.score)))
+                    .map(|e| (e.text.as_str(), class(e.score)))
                     .collect();
-                (rows.len() >= 3).then(|| (lang, Model::train(&rows, seed)))
+                (rows.len() >= 3).then(|| (lang, Model::train(&rows, embedder.clone(), seed)))
             })
             .collect();
         Self { models }
     }
 
     /// Reads `mood-train.zh.tsv` and `mood-train.en.tsv` of a folder and trains.
-    pub fn load(dir: &Path, seed: u64) -> Result<Self, Vec<ContentError>> {
+    pub fn load(
+        dir: &Path,
+        embedder: Option<Arc<dyn Embedder>>,
+        seed: u64,
+    ) -> Result<Self, Vec<ContentError>> {
         let mut examples = Vec::new();
         let mut errors = Vec::new();
         for lang in Lang::ALL {
@@ -67,7 +78,7 @@ impl MoodScorer {
             }
         }
         if errors.is_empty() {
-            Ok(Self::train(&examples, seed))
+            Ok(Self::train(&examples, embedder, seed))
         } else {
             Err(errors)
         }
@@ -109,12 +120,14 @@ impl MoodScorer {
 }
 
 impl Model {
-    fn train(rows: &[(Vec<Feature>, usize)], seed: u64) -> Self {
-        let vectors = Vectorizer::fit(rows.iter().map(|r| r.0.as_slice()), 1);
-        let data: Vec<_> = rows
-            .iter()
-            .map(|(f, c)| (vectors.vector(f).0, *c, 1.0))
-            .collect();
+    fn train(rows: &[(&str, usize)], embedder: Option<Arc<dyn Embedder>>, seed: u64) -> Self {
+        let features: Vec<_> = rows.iter().map(|r| gram::features(r.0)).collect();
+        let vectors = Vectorizer::fit(features.iter().map(Vec::as_slice), 1);
+        let dense = embedder.as_ref().map_or(0, |e| e.dims());
+        let see = |(text, class): &(&str, usize)| {
+            (seen(&vectors, embedder.as_deref(), text), *class, 1.0)
+        };
+        let data: Vec<_> = rows.iter().map(see).collect();
         let how = Training {
             epochs: (40_000 / data.len().max(1)).clamp(8, 30),
             rate: 0.4,
@@ -122,20 +135,37 @@ impl Model {
             smoothing: 0.05,
             seed,
         };
-        let linear = Linear::train(&data, vectors.columns(), 3, how);
-        Self { vectors, linear }
+        let linear = Linear::train(&data, vectors.columns() + dense, 3, how);
+        Self {
+            vectors,
+            embedder,
+            linear,
+        }
     }
 
     fn score(&self, words: &[String]) -> f32 {
-        let text = join(words);
-        let (x, _) = self.vectors.vector(&gram::features(&text));
-        if x.index.is_empty() {
+        let x = seen(&self.vectors, self.embedder.as_deref(), &join(words));
+        if x.value.iter().all(|v| *v == 0.0) {
             return 0.0;
         }
         let mut p = self.linear.scores(&x);
         softmax(&mut p);
         100.0 * (p[POSITIVE] - p[NEGATIVE])
     }
+}
+
+/// N-grams, then the embedder's axes.
+fn seen(vectors: &Vectorizer, embedder: Option<&dyn Embedder>, text: &str) -> Sparse {
+    let (mut x, _) = vectors.vector(&gram::features(text));
+    if let Some(embedder) = embedder
+        && let Ok(rows) = embedder.embed(&[text], TextKind::Query)
+        && let Some(row) = rows.first()
+    {
+        let base = vectors.columns() as u32;
+        x.index.extend((0..row.len() as u32).map(|i| base + i));
+        x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
+    }
+    x
 }
 
 fn join(words: &[String]) -> String {
@@ -244,7 +274,7 @@ mod tests {
                 score: *s,
             })
             .collect();
-        let scorer = MoodScorer::train(&examples, 1);
+        let scorer = MoodScorer::train(&examples, None, 1);
         let bad = scorer.score(&Masked::authored("the service was terrible"), Lang::En);
         assert!(bad.score < -20, "{bad:?}");
         assert_eq!(bad.because[0].word.as_str(), "terrible");

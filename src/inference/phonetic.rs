@@ -32,6 +32,52 @@ pub(crate) fn sounds(text: &str) -> Vec<Sound> {
     out
 }
 
+/// Characters whose first reading in the table is not the one that these words have.
+const READINGS: [(&str, &str); 10] = [
+    ("银行", "yin2 hang2"),
+    ("还款", "huan2 kuan3"),
+    ("退还", "tui4 huan2"),
+    ("归还", "gui1 huan2"),
+    ("便宜", "pian2 yi5"),
+    ("重新", "chong2 xin1"),
+    ("重复", "chong2 fu4"),
+    ("都", "dou1"),
+    ("了", "le5"),
+    ("得", "de5"),
+];
+
+/// A Chinese text as pinyin with tone numbers, for synthesizers that read no characters. Of several
+/// readings it takes the most frequent; a third tone before another becomes a second.
+pub fn pinyin(text: &str) -> String {
+    let mut out: Vec<String> = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((word, reading)) = READINGS.iter().find(|(word, _)| rest.starts_with(word)) {
+            out.extend(reading.split(' ').map(str::to_owned));
+            rest = &rest[word.len()..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match c.to_pinyin() {
+            Some(found) => {
+                let mut syllable = found.with_tone_num_end().to_owned();
+                if !syllable.ends_with(|c: char| c.is_ascii_digit()) {
+                    syllable.push('5');
+                }
+                out.push(syllable);
+            }
+            None => out.push(c.to_string()),
+        }
+    }
+    for at in 1..out.len() {
+        if out[at].ends_with('3') && out[at - 1].ends_with('3') {
+            out[at - 1].pop();
+            out[at - 1].push('2');
+        }
+    }
+    out.join(" ")
+}
+
 fn syllable(pinyin: &str, out: &mut Vec<Sound>) {
     const INITIALS: [&str; 23] = [
         "zh", "ch", "sh", "b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x",
@@ -127,6 +173,12 @@ fn swap(a: &Sound, b: &Sound) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_become_numbered_syllables() {
+        assert_eq!(pinyin("我想查账单"), "wo2 xiang3 cha2 zhang4 dan1");
+        assert_eq!(pinyin("银行的"), "yin2 hang2 de5");
+    }
 
     #[test]
     fn what_sounds_alike_is_near() {

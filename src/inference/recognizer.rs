@@ -8,20 +8,24 @@
 
 mod calibrate;
 mod cut;
+mod decode;
 mod header;
 mod hint;
+mod ngram;
 mod queue;
+mod search;
 mod words;
 mod worker;
 
-pub use calibrate::Calibration;
+pub use calibrate::{Calibration, Evidence};
 pub use header::{ModelShape, check_file};
 pub use hint::Hint;
+pub use ngram::Ngram;
 pub(crate) use words::is_cjk;
 
 use crate::{InferenceError, manifest::Manifest};
 use queue::{Queue, Waiting};
-use sidetone_types::{CallTime, Heard, Lang, Stage, UtteranceId};
+use sidetone_types::{CallTime, Heard, Lang, RATE_HZ, Stage, UtteranceId};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
@@ -41,12 +45,29 @@ pub struct RecognizerConfig {
     pub queue_sound_ms_max: u64,
     /// A partial that waited longer is dropped.
     pub partial_stale_ms: u64,
-    /// Texts with less confidence are rejected: empty text. 0..=1000.
+    /// Texts with less confidence are rejected: empty text. 0..=1000. What is above and still not
+    /// sure is asked about before anybody acts on it, so this can be low: `eval intents --spoken`
+    /// has the figures for several.
     pub reject_below: u16,
+    /// Texts that a final weighs against each other, 1 (the likeliest token each time) to 8.
+    /// Partials take the likeliest, unless their job is `careful`.
+    pub beam: u8,
     /// How strongly a [`Hint`] pushes other words down while decoding (in logits). 0 is off.
     pub hint_penalty: f32,
     /// How the decoder's probabilities become a confidence; the manifest's entry overrides it.
     pub calibration: Calibration,
+    /// Sampling rate of the sound that the model was trained on; the manifest's entry overrides it.
+    pub trained_at_hz: u32,
+    /// Weighs the texts that a search came by once more; the manifest's entry names it.
+    pub ngram: Option<Weighing>,
+}
+
+/// How much the order of words counts beside the sound.
+#[derive(Clone, Debug)]
+pub struct Weighing {
+    pub ngram: Arc<Ngram>,
+    /// Of its log probability; the sound's counts as 1.
+    pub weight: f32,
 }
 
 impl Default for RecognizerConfig {
@@ -57,9 +78,12 @@ impl Default for RecognizerConfig {
             places_max: cores * 12,
             queue_sound_ms_max: 60_000,
             partial_stale_ms: 700,
-            reject_below: 300,
+            reject_below: 20,
+            beam: 8,
             hint_penalty: 3.0,
             calibration: Calibration::default(),
+            trained_at_hz: RATE_HZ,
+            ngram: None,
         }
     }
 }
@@ -98,6 +122,8 @@ pub struct Job {
     pub at: CallTime,
     pub lang: Lang,
     pub stage: Stage,
+    /// Weigh several texts against each other although it is a partial: it may become the final text.
+    pub careful: bool,
     pub hint: Hint,
 }
 
@@ -118,12 +144,34 @@ pub struct Recognized {
     pub words: Vec<HeardWord>,
     /// 0..=1000, calibrated: the share of such texts that are right.
     pub confidence: u16,
+    /// What else it may be, best first, and how much less likely a token of it is on the mean
+    /// (natural logarithm). Nothing where the text was taken away, put right, or heard in pieces.
+    pub others: Vec<(Heard, f32)>,
+    /// What the confidence was made of.
+    pub evidence: Evidence,
     pub lang: Lang,
     /// Time spent decoding, and before that in the queue.
     pub took: Duration,
     pub waited: Duration,
     /// Why there is no text, where it was taken away: for the log and the journal.
     pub rejected: Option<Rejected>,
+}
+
+/// How fast a reading's share falls with what a token of it is less likely on the mean.
+const SHARPNESS: f32 = 8.0;
+
+impl Recognized {
+    /// The text and what else it may be, with shares of the likelihood. The text comes first and has 1.
+    pub fn readings(&self) -> Vec<(&str, f32)> {
+        let k: f32 = std::env::var("K")
+            .ok()
+            .and_then(|k| k.parse().ok())
+            .unwrap_or(SHARPNESS);
+        let others = self.others.iter();
+        std::iter::once((self.text.reveal(), 1.0))
+            .chain(others.map(|(text, less)| (text.reveal(), (k * less).exp())))
+            .collect()
+    }
 }
 
 /// Why there is no text.
@@ -195,8 +243,17 @@ impl Recognizer {
         let listed = Manifest::verify_beside(path)?;
         let shape = check_file(path)?;
         let mut config = config;
-        if let Some(calibration) = listed.and_then(|entry| entry.calibration) {
-            config.calibration = calibration;
+        if let Some(entry) = &listed {
+            config.calibration = entry.calibration.unwrap_or(config.calibration);
+            config.trained_at_hz = entry.trained_at_hz.unwrap_or(config.trained_at_hz);
+            if let Some(named) = &entry.ngram {
+                let file = path.with_file_name(&named.file);
+                Manifest::verify_beside(&file)?;
+                config.ngram = Some(Weighing {
+                    ngram: Arc::new(Ngram::load(&file)?),
+                    weight: named.weight,
+                });
+            }
         }
         let finals = Arc::new(AtomicUsize::new(0));
         let shared = Arc::new(Shared {

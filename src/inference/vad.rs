@@ -110,7 +110,7 @@ pub struct Level {
     maybe: u32,
     not_even: u32,
     frames: u32,
-    noise_dbov: f32,
+    noise: Noise,
     played_dbov: f32,
 }
 
@@ -130,7 +130,7 @@ impl Level {
             maybe: 0,
             not_even: 0,
             frames: 0,
-            noise_dbov: -70.0,
+            noise: Noise::default(),
             played_dbov: -96.0,
         }
     }
@@ -149,9 +149,9 @@ impl Level {
     /// Takes a frame and its score; gives the new level when it changed.
     pub fn push(&mut self, pcm: &Pcm, score: u16) -> Option<u8> {
         let level = level_dbov(pcm);
-        self.follow_noise(level, score);
+        let noise = self.noise.push(level);
         let loud = level > self.config.floor_dbov
-            && level > self.noise_dbov + self.config.over_noise_db
+            && level > noise + self.config.over_noise_db
             && level > self.played_dbov - self.config.echo_loss_db;
         self.frames = self.frames.saturating_add(1);
         let warm = self.frames > self.config.warm_up_frames;
@@ -176,14 +176,42 @@ impl Level {
         self.now = next;
         changed.then_some(next)
     }
+}
 
-    /// The noise level follows down at once and up by 15 dB a second, and not during speech.
-    fn follow_noise(&mut self, level_dbov: f32, score: u16) {
-        if level_dbov < self.noise_dbov {
-            self.noise_dbov += (level_dbov - self.noise_dbov) * 0.2;
-        } else if score < self.config.silence_max {
-            self.noise_dbov = (self.noise_dbov + 0.3).min(level_dbov).min(-30.0);
+/// The line's own noise: the softest frame of the last 1.2 to 1.4 s (minimum statistics, Martin
+/// 2001, without the bias term). The detector's score does not matter to it, because steady noise at
+/// 15 dB under a voice scores as "perhaps" for seconds. Speech has softer frames in that time.
+#[derive(Clone, Debug)]
+struct Noise {
+    /// Softest frame of each stretch, in dBov.
+    softest: [f32; STRETCHES],
+    frames: usize,
+}
+
+const STRETCHES: usize = 7;
+const STRETCH_FRAMES: usize = 10;
+/// Softer than this is no noise; louder than that is not only noise.
+const NOISE_DBOV: std::ops::RangeInclusive<f32> = -70.0..=-30.0;
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self {
+            softest: [*NOISE_DBOV.start(); STRETCHES],
+            frames: 0,
         }
+    }
+}
+
+impl Noise {
+    /// Takes a frame's level; gives the noise's. Both in dBov.
+    fn push(&mut self, level: f32) -> f32 {
+        let stretch = self.frames / STRETCH_FRAMES % STRETCHES;
+        let begins = self.frames.is_multiple_of(STRETCH_FRAMES);
+        self.frames += 1;
+        let softest = &mut self.softest[stretch];
+        *softest = if begins { level } else { softest.min(level) };
+        let noise = self.softest.iter().copied().fold(f32::INFINITY, f32::min);
+        noise.clamp(*NOISE_DBOV.start(), *NOISE_DBOV.end())
     }
 }
 

@@ -177,6 +177,11 @@ pub struct Synthesizer {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
 pub enum Embedder {
+    /// Word vectors: words.safetensors, words.txt; without a folder those that ship.
+    Words {
+        #[serde(default)]
+        folder: Option<PathBuf>,
+    },
     /// Character and word hashing; needs no file.
     Hashed,
     /// A BERT-family folder: config.json, tokenizer.json, model.safetensors.

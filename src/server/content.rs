@@ -68,6 +68,8 @@ pub struct ContentHouse {
     /// Where trained classifiers are kept.
     cache: PathBuf,
     embedder: Arc<dyn Embedder>,
+    /// The classifier has not learnt the examples yet that the folder has.
+    unlearnt: bool,
     now: ArcSwap<Content>,
     errors: ArcSwap<BTreeMap<Part, Vec<ContentError>>>,
 }
@@ -104,32 +106,45 @@ impl Part {
 
 impl ContentHouse {
     /// Loads everything. What can't be loaded at the first start has nothing to fall back on, so it
-    /// is an error here. Blocking.
+    /// is an error here. Where the intents' examples have changed since the last start, the classifier
+    /// of the earlier ones serves until somebody calls [`ContentHouse::reload`]: callers need not wait
+    /// for a training. Blocking.
     pub fn load(config: &Config, embedder: Arc<dyn Embedder>) -> Result<Self, Vec<ContentError>> {
         let (prompts, knowledge) = (config.paths.prompts.clone(), config.paths.knowledge.clone());
         let cache = config.paths.data.join("cache");
         let mut errors = Vec::new();
         let flows = take(load_flows(&prompts, &knowledge), &mut errors);
-        let intents = take(load_intents(&knowledge, &embedder, &cache), &mut errors);
+        let intents = take(
+            intents_to_begin_with(&knowledge, &embedder, &cache),
+            &mut errors,
+        );
         let rules = take(load_rules(&knowledge), &mut errors);
-        let mood = take(load_mood(&knowledge), &mut errors);
+        let mood = take(load_mood(&knowledge, &embedder), &mut errors);
         match (flows, intents, rules, mood) {
-            (Some(flows), Some((classifier, intents)), Some(rules), Some(mood)) => Ok(Self {
-                prompts,
-                knowledge,
-                cache,
-                embedder,
-                now: ArcSwap::from_pointee(Content {
-                    flows,
-                    classifier,
-                    intents,
-                    rules,
-                    mood,
-                }),
-                errors: ArcSwap::default(),
-            }),
+            (Some(flows), Some(((classifier, intents), unlearnt)), Some(rules), Some(mood)) => {
+                Ok(Self {
+                    prompts,
+                    knowledge,
+                    cache,
+                    embedder,
+                    unlearnt,
+                    now: ArcSwap::from_pointee(Content {
+                        flows,
+                        classifier,
+                        intents,
+                        rules,
+                        mood,
+                    }),
+                    errors: ArcSwap::default(),
+                })
+            }
             _ => Err(errors),
         }
+    }
+
+    /// The parts that were begun with what earlier content left and want a reload.
+    pub fn to_learn(&self) -> Option<Part> {
+        self.unlearnt.then_some(Part::Intents)
     }
 
     pub fn snapshot(&self) -> Arc<Content> {
@@ -189,7 +204,8 @@ impl ContentHouse {
                 next.rules = take(load_rules(&self.knowledge), &mut errors).unwrap_or(next.rules);
             }
             Part::Mood => {
-                next.mood = take(load_mood(&self.knowledge), &mut errors).unwrap_or(next.mood);
+                next.mood = take(load_mood(&self.knowledge, &self.embedder), &mut errors)
+                    .unwrap_or(next.mood);
             }
             // These are kept by the connector and by the knowledge base.
             Part::Company | Part::Articles => return,
@@ -232,14 +248,39 @@ fn load_intents(
     Ok((Arc::new(classifier), Arc::new(intents)))
 }
 
+/// The same without training where that can be; true: it is the classifier of earlier examples.
+fn intents_to_begin_with(
+    knowledge: &Path,
+    embedder: &Arc<dyn Embedder>,
+    cache: &Path,
+) -> Result<(Classified, bool), Vec<ContentError>> {
+    let (examples, intents) = load_examples(&knowledge.join("intents"))?;
+    let known = IntentClassifier::recall(&examples, Some(embedder.clone()), SEED, cache);
+    if known.is_none()
+        && let Some(older) = IntentClassifier::recall_older(Some(embedder.clone()), cache)
+    {
+        tracing::info!(
+            "the intents' examples have changed: the classifier of the earlier ones serves until they are learnt"
+        );
+        return Ok(((Arc::new(older), Arc::new(intents)), true));
+    }
+    let classifier = known.unwrap_or_else(|| {
+        IntentClassifier::recall_or_train(&examples, Some(embedder.clone()), SEED, cache)
+    });
+    Ok(((Arc::new(classifier), Arc::new(intents)), false))
+}
+
 fn load_rules(knowledge: &Path) -> Result<Arc<Rules>, Vec<ContentError>> {
     let path = knowledge.join("compliance.toml");
     let text = read(&path).map_err(|e| vec![e])?;
     Rules::parse(&text, &path.display().to_string()).map(Arc::new)
 }
 
-fn load_mood(knowledge: &Path) -> Result<Arc<MoodScorer>, Vec<ContentError>> {
-    MoodScorer::load(&knowledge.join("eval"), SEED).map(Arc::new)
+fn load_mood(
+    knowledge: &Path,
+    embedder: &Arc<dyn Embedder>,
+) -> Result<Arc<MoodScorer>, Vec<ContentError>> {
+    MoodScorer::load(&knowledge.join("eval"), Some(embedder.clone()), SEED).map(Arc::new)
 }
 
 /// Reads a text file; the error says what to do.

@@ -148,6 +148,11 @@ pub fn voice(config: &Config) -> anyhow::Result<Voice> {
 /// The embedder as configured.
 pub fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embedder>> {
     Ok(match &config.embedder {
+        config::Embedder::Words { folder } => {
+            let shipped = config.paths.models.join("sidetone-words");
+            let folder = folder.as_ref().unwrap_or(&shipped);
+            Arc::new(embed::Words::load(folder)?)
+        }
         config::Embedder::Hashed => Arc::new(embed::Hashed::default()),
         config::Embedder::Candle { folder } => Arc::new(embed::Bert::load(folder)?),
         config::Embedder::Onnx { folder, library } => {

@@ -337,6 +337,9 @@ async fn expire_logins(house: Arc<House>) {
 /// Watches the content folders; what changed is loaded within three seconds.
 fn watch_content(house: &Arc<House>) -> anyhow::Result<notify::RecommendedWatcher> {
     let (changed, mut changes) = mpsc::channel::<Part>(256);
+    if let Some(part) = house.content.to_learn() {
+        let _ = changed.try_send(part);
+    }
     let watched = house.clone();
     let roots: Vec<_> = [&house.config.paths.prompts, &house.config.paths.knowledge]
         .into_iter()

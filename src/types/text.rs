@@ -78,6 +78,10 @@ impl fmt::Debug for Heard {
 pub struct Masked(String);
 
 impl Masked {
+    /// The first bytes of it, which are as masked as the whole. Cut inside a character, all of it.
+    pub fn beginning(&self, bytes: usize) -> Self {
+        Self(self.0.get(..bytes).unwrap_or(&self.0).to_owned())
+    }
     /// For text that the house wrote itself: prompts, titles, labels.
     pub fn authored(text: impl Into<String>) -> Self {
         Self(text.into())

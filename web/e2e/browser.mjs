@@ -2,6 +2,8 @@
 
 import { chromium } from 'playwright-core';
 
+import { until } from './engine.mjs';
+
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -94,6 +96,18 @@ export async function hearFor(ms, ...pages) {
   const from = await Promise.all(pages.map(clock));
   await new Promise((done) => setTimeout(done, ms));
   return Promise.all(pages.map((page, i) => secondsHeard(page, from[i])));
+}
+
+/**
+ * Waits until nothing has been heard on the page for a second. What was under way when a sound was switched off still
+ * plays out; on a busy machine the browser's buffer holds more than half a second of it.
+ */
+export async function fallenSilent(page, within_ms = 4000) {
+  await until('the sound to stop', within_ms, async () => {
+    const now = await clock(page);
+    await page.waitForTimeout(1000);
+    return (await secondsHeard(page, now)) === 0;
+  });
 }
 
 /** The page's clock. */

@@ -7,6 +7,7 @@ use crate::endpoint::{Ear, EarSignal};
 use crate::policy::ms;
 use crate::request::{Expect, Request};
 use crate::rules;
+use crate::stable::Stable;
 use sidetone_types::*;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ impl Call {
             ear: Ear::new(policy),
             open: None,
             partial: String::new(),
+            stable: Stable::default(),
             over_prompt: false,
         });
     }
@@ -44,16 +46,20 @@ impl Call {
         let Some(hearing) = self.hearings.get_mut(&leg) else {
             return;
         };
-        if hearing.open != Some(utterance) || hearing.partial == text.as_str() {
+        if hearing.open != Some(utterance) {
             return;
         }
+        let shown = hearing.stable.push(text.as_str());
         hearing.partial = text.as_str().to_owned();
         let signals = hearing.ear.text(now, text.as_str());
-        self.emit(EventKind::Partial {
-            leg,
-            utterance,
-            text,
-        });
+        if let Some(bytes) = shown {
+            let text = text.beginning(bytes);
+            self.emit(EventKind::Partial {
+                leg,
+                utterance,
+                text,
+            });
+        }
         self.ear_said(leg, signals);
         self.weigh_barge_in();
     }
@@ -74,6 +80,7 @@ impl Call {
         if let Some(hearing) = self.hearings.get_mut(&leg) {
             hearing.open = Some(utterance);
             hearing.partial.clear();
+            hearing.stable.clear();
             hearing.over_prompt = over_prompt;
         }
         self.emit(EventKind::SpeechStarted { leg, utterance });

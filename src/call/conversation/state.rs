@@ -2,6 +2,7 @@
 
 use crate::endpoint::Ear;
 use crate::speak::Facts;
+use crate::stable::Stable;
 use serde_json::Value as Json;
 use sidetone_types::*;
 use std::collections::BTreeMap;
@@ -93,7 +94,10 @@ pub(super) struct Hearing {
     pub ear: Ear,
     /// The open utterance.
     pub open: Option<UtteranceId>,
+    /// The newest text of the open utterance.
     pub partial: String,
+    /// What of it is shown.
+    pub stable: Stable,
     /// Whether the open utterance began over a prompt.
     pub over_prompt: bool,
 }

@@ -93,6 +93,10 @@ impl Call {
         let Some(command) = rules::command(&turn.text) else {
             return false;
         };
+        // Nobody is hung up on, or led elsewhere, for words that were hardly heard.
+        if turn.doubtful && !matches!(command, Command::Person | Command::Repeat | Command::Menu) {
+            return false;
+        }
         let telling = self.wanted_expect() == Expect::FreeText;
         if telling && !matches!(command, Command::Person | Command::Repeat) {
             return false;
@@ -156,7 +160,7 @@ impl Call {
         let yes_no = slots::yes_no(&turn.text, self.lang);
         match (self.awaiting.clone(), yes_no) {
             (Awaiting::Nothing, _) => self.speak_into_work(turn),
-            (Awaiting::Request, _) if rules::is_done(&turn.text) => {
+            (Awaiting::Request, _) if rules::is_done(&turn.text) && !turn.doubtful => {
                 self.goodbye(EndReason::AssistantFinished);
             }
             (Awaiting::Request | Awaiting::Menu, _) => self.wish(turn),
@@ -176,7 +180,7 @@ impl Call {
             ) => {
                 self.ask_more();
             }
-            (Awaiting::More, _) if rules::is_done(&turn.text) => {
+            (Awaiting::More, _) if rules::is_done(&turn.text) && !turn.doubtful => {
                 self.goodbye(EndReason::AssistantFinished);
             }
             (Awaiting::More, Some(false)) => self.goodbye(EndReason::AssistantFinished),

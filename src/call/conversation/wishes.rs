@@ -181,6 +181,7 @@ impl Call {
         };
         let halves: Vec<IntentScore> = parts.iter().filter_map(known).collect();
         if let [first, second] = &halves[..]
+            && !turn.doubtful
             && first.intent != second.intent
             && self.is_doable(first)
             && self.is_doable(second)
@@ -216,7 +217,12 @@ impl Call {
     fn take_intent(&mut self, best: IntentScore, turn: CallerTurn) {
         let none = best.intent.is_none() || best.score < self.policy.intent_unsure;
         if none {
-            self.look_up(turn, None);
+            // A search for words that were hardly heard finds something that nobody asked for.
+            if turn.doubtful {
+                self.misunderstood();
+            } else {
+                self.look_up(turn, None);
+            }
             return;
         }
         let article = self
@@ -224,10 +230,11 @@ impl Call {
             .article_of(best.intent.as_str())
             .map(str::to_owned);
         let has_flow = self.book.flow_of(best.intent.as_str()).is_some();
-        if !has_flow {
+        let sure = best.score >= self.policy.intent_sure && !turn.doubtful;
+        if !has_flow && !turn.doubtful {
             self.intent = Some(best.intent);
             self.look_up(turn, article);
-        } else if best.score >= self.policy.intent_sure && !turn.doubtful {
+        } else if has_flow && sure {
             self.act_on(best.intent);
         } else {
             self.confirm_intent(best.intent);

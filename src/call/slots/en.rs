@@ -87,6 +87,9 @@ pub fn scale(word: &str) -> Option<u128> {
         "billion" => 1_000_000_000,
         "trillion" => 1_000_000_000_000,
         "quadrillion" => 1_000_000_000_000_000,
+        // As callers in India count.
+        "lakh" | "lakhs" => 100_000,
+        "crore" | "crores" => 10_000_000,
         "quintillion" => 1_000_000_000_000_000_000,
         "sextillion" => 1_000_000_000_000_000_000_000,
         _ => return None,

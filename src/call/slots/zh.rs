@@ -80,7 +80,9 @@ pub fn cardinal(text: &str) -> Option<u64> {
                 }
                 section = 0;
             } else {
-                section = section.checked_add(number.take().unwrap_or(1).checked_mul(unit)?)?;
+                // 零十万: the zero only says that a place is empty.
+                let count = number.take().filter(|count| *count > 0).unwrap_or(1);
+                section = section.checked_add(count.checked_mul(unit)?)?;
             }
             last_unit = unit;
             zero = false;

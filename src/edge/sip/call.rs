@@ -486,7 +486,10 @@ impl Call {
                 // The dialog stands, whatever the far end thinks of being transferred.
                 return None;
             }
-            Asked::Notify => return None,
+            Asked::Notify => {
+                self.told();
+                return None;
+            }
         }
         self.lost(code)
     }

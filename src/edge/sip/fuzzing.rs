@@ -105,7 +105,7 @@ pub fn stream(octets: &[u8]) -> String {
             while let Some(framed) = framer.next() {
                 let lost = matches!(framed, Framed::Lost(_));
                 all.push(framed);
-                if lost || all.len() == 64 {
+                if lost {
                     return all;
                 }
             }

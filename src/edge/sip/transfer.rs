@@ -5,6 +5,7 @@ use super::message::{Method, Request, name, phrase};
 use super::server::ServerTx;
 use super::uri::{NameAddr, Uri, escape, unescape};
 use crate::leg::{LegSignal, Replaces, Transfer, TransferOutcome};
+use std::collections::VecDeque;
 
 /// The transfers of one dialog, at most one in each direction.
 #[derive(Default)]
@@ -13,7 +14,14 @@ pub(crate) struct Transfers {
     asked: Option<ToReport>,
     /// This side asked.
     asking: bool,
+    /// Status codes that are still to be told, and whether each is the last of its transfer.
+    to_tell: VecDeque<(u16, bool)>,
+    /// A NOTIFY is under way.
+    telling: bool,
 }
+
+/// Reports kept for a far end that answers none.
+const TO_TELL_MAX: usize = 8;
 
 struct ToReport {
     subscribed: bool,
@@ -78,7 +86,8 @@ impl Call {
         }
     }
 
-    /// One NOTIFY with the status line of the new call (RFC 3515 section 2.4.5).
+    /// One NOTIFY with the status line of the new call (RFC 3515 section 2.4.5). Each waits for the
+    /// answer to the one before: two under way could change places (RFC 6665 section 4.2.2).
     pub fn report_transfer(&mut self, outcome: TransferOutcome) {
         let Some(asked) = &self.transfers.asked else {
             return;
@@ -96,6 +105,27 @@ impl Call {
         if !subscribed {
             return;
         }
+        if self.transfers.to_tell.len() == TO_TELL_MAX {
+            self.transfers.to_tell.pop_front();
+        }
+        self.transfers.to_tell.push_back((code, last));
+        self.tell_next();
+    }
+
+    /// The NOTIFY that was under way is answered, or never will be.
+    pub fn told(&mut self) {
+        self.transfers.telling = false;
+        self.tell_next();
+    }
+
+    fn tell_next(&mut self) {
+        if self.transfers.telling {
+            return;
+        }
+        let Some((code, last)) = self.transfers.to_tell.pop_front() else {
+            return;
+        };
+        self.transfers.telling = true;
         let mut notify = self.with.dialog.request(Method::Notify);
         notify.headers.push(name::EVENT, "refer");
         let state = if last {

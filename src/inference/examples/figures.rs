@@ -67,6 +67,7 @@ async fn hear(args: &[String]) {
             at: CallTime::ZERO,
             lang,
             stage: Stage::Final,
+            careful: true,
             hint: Hint::Open,
         };
         let heard = recognizer.transcribe(job).await.expect("an answer");
@@ -152,6 +153,7 @@ async fn hints(args: &[String]) {
                     at: CallTime::ZERO,
                     lang: *lang,
                     stage: Stage::Final,
+                    careful: true,
                     hint: if penalty.is_some() {
                         hint.clone()
                     } else {
@@ -447,7 +449,8 @@ fn tsv(args: &[String]) {
 }
 
 fn mood(args: &[String]) {
-    let scorer = MoodScorer::load(Path::new(&args[0]), 1).unwrap_or_else(|e| panic!("{e:#?}"));
+    let scorer =
+        MoodScorer::load(Path::new(&args[0]), None, 1).unwrap_or_else(|e| panic!("{e:#?}"));
     for pair in args[1..].chunks_exact(2) {
         let lang = Lang::parse(&pair[1]).unwrap_or_default();
         let mut table = [[0usize; 3]; 3];

@@ -2,12 +2,13 @@
 
 use super::{IntentClassifier, IntentExample};
 use crate::embed::Embedder;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Changes when the same examples would be made into another classifier.
-const RECIPE: &str = "1";
+const RECIPE: &str = "5";
 
 impl IntentClassifier {
     /// [`IntentClassifier::train`], or what an earlier call of it left in `folder` for the same
@@ -19,17 +20,55 @@ impl IntentClassifier {
         seed: u64,
         folder: &Path,
     ) -> Self {
-        let path = folder.join(name_of(examples, embedder.as_deref(), seed));
-        if let Some(mut kept) = recall(&path) {
-            kept.embedder = embedder.filter(|_| kept.dense > 0);
+        if let Some(kept) = Self::recall(examples, embedder.clone(), seed, folder) {
             return kept;
         }
-        let trained = Self::train(examples, embedder, seed);
-        if let Err(error) = keep(&trained, &path) {
+        let path = folder.join(name_of(examples, embedder.as_deref(), seed));
+        let kept = Kept {
+            recipe: RECIPE.to_owned(),
+            embedder: embedder.as_deref().map_or("", Embedder::id).to_owned(),
+            classifier: Self::train(examples, embedder, seed),
+        };
+        if let Err(error) = keep(&kept, &path) {
             tracing::warn!(path = %path.display(), %error, "the classifier is not kept; the next start trains again");
         }
-        trained
+        kept.classifier
     }
+
+    /// What an earlier training with the same examples, embedder and seed left in `folder`.
+    pub fn recall(
+        examples: &[IntentExample],
+        embedder: Option<Arc<dyn Embedder>>,
+        seed: u64,
+        folder: &Path,
+    ) -> Option<Self> {
+        read(
+            &folder.join(name_of(examples, embedder.as_deref(), seed)),
+            embedder,
+        )
+    }
+
+    /// What the last training left in `folder`, whatever its examples were: to serve until the
+    /// changed ones are learnt. It may know intents that are gone and miss new ones.
+    pub fn recall_older(embedder: Option<Arc<dyn Embedder>>, folder: &Path) -> Option<Self> {
+        std::fs::read_dir(folder)
+            .ok()?
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_kept))
+            .find_map(|entry| read(&entry.path(), embedder.clone()))
+    }
+}
+
+/// The file's content. A classifier made for another embedder would misread every vector.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    recipe: String,
+    embedder: String,
+    classifier: IntentClassifier,
+}
+
+fn is_kept(name: &str) -> bool {
+    name.starts_with("intents-") && name.ends_with(".bin")
 }
 
 fn name_of(examples: &[IntentExample], embedder: Option<&dyn Embedder>, seed: u64) -> String {
@@ -50,10 +89,16 @@ fn name_of(examples: &[IntentExample], embedder: Option<&dyn Embedder>, seed: u6
     format!("intents-{}.bin", &hex::encode(hash.finalize())[..24])
 }
 
-fn recall(path: &PathBuf) -> Option<IntentClassifier> {
+fn read(path: &Path, embedder: Option<Arc<dyn Embedder>>) -> Option<IntentClassifier> {
     let bytes = std::fs::read(path).ok()?;
-    match postcard::from_bytes(&bytes) {
-        Ok(kept) => Some(kept),
+    match postcard::from_bytes::<Kept>(&bytes) {
+        Ok(kept) => {
+            let same = kept.recipe == RECIPE
+                && kept.embedder == embedder.as_deref().map_or("", Embedder::id);
+            let mut classifier = same.then_some(kept.classifier)?;
+            classifier.embedder = embedder.filter(|_| classifier.dense > 0);
+            Some(classifier)
+        }
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "a kept classifier is broken and is trained again");
             None
@@ -62,7 +107,7 @@ fn recall(path: &PathBuf) -> Option<IntentClassifier> {
 }
 
 /// Whole or not at all; what earlier examples left is removed.
-fn keep(trained: &IntentClassifier, path: &Path) -> std::io::Result<()> {
+fn keep(trained: &Kept, path: &Path) -> std::io::Result<()> {
     let bytes = postcard::to_stdvec(trained).map_err(std::io::Error::other)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -119,7 +164,15 @@ mod tests {
             .unwrap()
             .unwrap()
             .path();
+        let changed = &examples[..5];
+        assert!(IntentClassifier::recall(changed, None, 7, folder.path()).is_none());
+        let older = IntentClassifier::recall_older(None, folder.path()).unwrap();
+        assert_eq!(
+            older.classify("the bill", Lang::En),
+            trained.classify("the bill", Lang::En)
+        );
         std::fs::write(&path, b"broken").unwrap();
+        assert!(IntentClassifier::recall_older(None, folder.path()).is_none());
         assert_eq!(
             make().classify("check the bill", Lang::En),
             trained.classify("check the bill", Lang::En)

@@ -9,6 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const FOLDS: usize = 3;
+/// Classes that a fold of strangers leaves out: one of so many. What they say is near to the rest and
+/// still none of it.
+const STRANGERS: usize = 3;
+/// What sentences of left-out classes count together, beside those of all the others.
+const STRANGE_SHARE: f32 = 0.1;
+/// Turns over the examples at least; half of it for the models that only calibrate, which are six.
+const EPOCHS_MIN: usize = 8;
 /// Importance of an article's sentence beside an example.
 const WEAK: f32 = 0.25;
 
@@ -31,16 +38,20 @@ impl IntentClassifier {
         seed: u64,
     ) -> Self {
         let began = std::time::Instant::now();
+        let embedder = embedder.filter(|e| e.learned());
         let dense = embedder
             .as_ref()
             .and_then(|e| dense_rows(examples, e.as_ref()));
         let embedder = embedder.filter(|_| dense.is_some());
         let data = Data::new(examples, dense.unwrap_or_default());
         let rows = held_out(&data, seed);
-        let right: Vec<_> = rows.iter().map(|r| (r.facts, r.right)).collect();
-        let nothing: Vec<_> = rows.iter().map(|r| (r.facts, r.nothing)).collect();
+        let right: Vec<_> = rows.iter().map(|r| (r.facts, r.right, 1.0)).collect();
+        let mut nothing: Vec<_> = rows.iter().map(|r| (r.facts, r.nothing, 1.0)).collect();
+        let strange = strangers(&data, seed);
+        let counts = STRANGE_SHARE * rows.len() as f32 / strange.len().max(1) as f32;
+        nothing.extend(strange.into_iter().map(|facts| (facts, true, counts)));
         let all: Vec<usize> = (0..data.labels.len()).collect();
-        let mut out = fit(&data, &all, seed);
+        let mut out = fit(&data, &all, seed, EPOCHS_MIN);
         out.right = Platt::fit(&right);
         out.nothing = Platt::fit(&nothing);
         out.embedder = embedder;
@@ -106,7 +117,7 @@ fn dense_rows(examples: &[IntentExample], embedder: &dyn Embedder) -> Option<Vec
 }
 
 /// A classifier of these examples, its calibration still blank.
-fn fit(data: &Data, which: &[usize], seed: u64) -> IntentClassifier {
+fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClassifier {
     let vectors = Vectorizer::fit(which.iter().map(|&i| data.features[i].as_slice()), 1);
     let dense = data.dense.first().map_or(0, Vec::len);
     let rows: Vec<(Sparse, usize, f32)> = which
@@ -122,14 +133,19 @@ fn fit(data: &Data, which: &[usize], seed: u64) -> IntentClassifier {
     let columns = vectors.columns();
     let how = Training {
         // Small sets need more turns; large ones see each example often enough.
-        epochs: (60_000 / rows.len().max(1)).clamp(8, 30),
+        epochs: (60_000 / rows.len().max(1)).clamp(epochs_min, 30),
         rate: 0.6,
         decay: 0.0,
-        smoothing: 0.02,
+        smoothing: 0.05,
         seed,
     };
     let model = Linear::train(&rows, columns + dense, data.classes.len(), how);
-    let nearest = Nearest::new(rows.iter().filter(|r| r.2 == 1.0).map(|r| &r.0), columns);
+    let own: Vec<(&Sparse, usize)> = rows
+        .iter()
+        .filter(|r| r.2 == 1.0)
+        .map(|r| (&r.0, r.1))
+        .collect();
+    let nearest = Nearest::new(&own, columns, dense, data.classes.len());
     IntentClassifier {
         classes: data.classes.clone(),
         none: data.none,
@@ -165,15 +181,11 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
         let others: Vec<usize> = (0..folds.len())
             .filter(|&i| folds[i] != fold || data.weak[i])
             .collect();
-        let model = fit(data, &others, seed);
+        let model = fit(data, &others, seed, EPOCHS_MIN / 2);
         (0..folds.len())
             .filter(|&i| folds[i] == fold && !data.weak[i])
             .map(|i| {
-                let seen = data.see(&model.vectors, i);
-                let mut p = model.model.scores(&seen.x);
-                softmax(&mut p);
-                let near = model.nearest.find(&seen.x);
-                let (best, facts) = model.facts(&p, &seen, near);
+                let (best, facts) = facts_of(&model, data, i);
                 let label = data.labels[i];
                 HeldOut {
                     facts,
@@ -192,4 +204,42 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
             .flat_map(|t| t.join().unwrap_or_default())
             .collect()
     })
+}
+
+/// Facts of sentences whose whole class the model has never met, a third of the classes at a time.
+fn strangers(data: &Data, seed: u64) -> Vec<[f32; FACTS]> {
+    let in_scope = (0..data.classes.len()).filter(|class| Some(*class) != data.none);
+    if in_scope.count() < 2 * STRANGERS {
+        return Vec::new();
+    }
+    let left_out = |i: usize, group: usize| {
+        Some(data.labels[i]) != data.none && data.labels[i] % STRANGERS == group
+    };
+    let one = |group: usize| {
+        let others: Vec<usize> = (0..data.labels.len())
+            .filter(|&i| !left_out(i, group))
+            .collect();
+        let model = fit(data, &others, seed, EPOCHS_MIN / 2);
+        (0..data.labels.len())
+            .filter(|&i| left_out(i, group) && !data.weak[i])
+            .map(|i| facts_of(&model, data, i).1)
+            .collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..STRANGERS)
+            .map(|group| scope.spawn(move || one(group)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap_or_default())
+            .collect()
+    })
+}
+
+/// The best class of an example and its facts.
+fn facts_of(model: &IntentClassifier, data: &Data, i: usize) -> (usize, [f32; FACTS]) {
+    let seen = data.see(&model.vectors, i);
+    let mut p = model.model.scores(&seen.x);
+    softmax(&mut p);
+    model.facts(&p, &seen)
 }

@@ -25,15 +25,27 @@ impl Default for Calibration {
     }
 }
 
+/// Log probabilities of a text's tokens, natural: their mean and the lowest one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Evidence {
+    pub mean: f32,
+    pub low: f32,
+}
+
+impl Evidence {
+    /// `None` for a text without tokens.
+    pub fn of(log_p: &[f32]) -> Option<Self> {
+        (!log_p.is_empty()).then(|| Self {
+            mean: log_p.iter().sum::<f32>() / log_p.len() as f32,
+            low: log_p.iter().copied().fold(0.0, f32::min),
+        })
+    }
+}
+
 impl Calibration {
-    /// Confidence 0..=1000 of a text with these token log probabilities.
-    pub fn confidence(&self, log_p: &[f32]) -> u16 {
-        if log_p.is_empty() {
-            return 0;
-        }
-        let mean = log_p.iter().sum::<f32>() / log_p.len() as f32;
-        let low = log_p.iter().copied().fold(0.0, f32::min);
-        let x = self.bias + self.mean * mean + self.low * low;
+    /// Confidence 0..=1000.
+    pub fn confidence(&self, evidence: Evidence) -> u16 {
+        let x = self.bias + self.mean * evidence.mean + self.low * evidence.low;
         (1000.0 / (1.0 + (-x).exp())).clamp(0.0, 1000.0) as u16
     }
 }
@@ -44,10 +56,12 @@ mod tests {
 
     #[test]
     fn surer_tokens_give_more_confidence() {
-        let c = Calibration::default();
-        assert!(c.confidence(&[-0.01, -0.02]) > 900);
-        assert!(c.confidence(&[-0.01, -3.0]) < c.confidence(&[-0.01, -0.02]));
-        assert!(c.confidence(&[-2.0, -3.0]) < 10);
-        assert_eq!(c.confidence(&[]), 0);
+        let of = |log_p: &[f32]| {
+            Calibration::default().confidence(Evidence::of(log_p).expect("there are tokens"))
+        };
+        assert!(of(&[-0.01, -0.02]) > 900);
+        assert!(of(&[-0.01, -3.0]) < of(&[-0.01, -0.02]));
+        assert!(of(&[-2.0, -3.0]) < 10);
+        assert_eq!(Evidence::of(&[]), None);
     }
 }

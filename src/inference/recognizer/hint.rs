@@ -112,6 +112,12 @@ impl Hint {
     }
 }
 
+/// First bytes of the characters from U+3000 to U+DFFF in UTF-8: Han, kana, hangul. A Chinese caller
+/// says English words; on an English line a Han character is always a slip of a small model.
+const EAST_ASIA: std::ops::RangeInclusive<u8> = 0xe3..=0xed;
+/// More than any logit is ahead of another.
+const NEVER: f32 = 1e4;
+
 /// The vocabulary's strings, to find which tokens the expected words are made of.
 pub(super) struct TokenSets {
     /// Bytes of every token, lower case, without the leading space.
@@ -121,16 +127,41 @@ pub(super) struct TokenSets {
 }
 
 impl TokenSets {
-    pub fn new(tokens: Vec<Vec<u8>>, special: usize) -> Self {
+    pub fn new(tokens: &[Vec<u8>], special: usize) -> Self {
         let tokens = tokens
-            .into_iter()
+            .iter()
             .map(|t| t.trim_ascii_start().to_ascii_lowercase())
             .collect();
         Self { tokens, special }
     }
 
+    /// What every token loses: a little outside the expected words, all of it where the language
+    /// has no such script. `None` when nothing does.
+    pub fn penalties(&self, hint: &Hint, lang: Lang, penalty: f32) -> Option<Arc<[f32]>> {
+        let allowed = (penalty > 0.0)
+            .then(|| self.allowed(hint, lang))
+            .flatten()
+            .unwrap_or_default();
+        if allowed.is_empty() && lang == Lang::Zh {
+            return None;
+        }
+        let foreign =
+            |token: &[u8]| lang == Lang::En && token.iter().any(|b| EAST_ASIA.contains(b));
+        Some(
+            self.tokens
+                .iter()
+                .enumerate()
+                .map(|(id, token)| match allowed.get(id) {
+                    _ if id < self.special && foreign(token) => NEVER,
+                    Some(false) => penalty,
+                    _ => 0.0,
+                })
+                .collect(),
+        )
+    }
+
     /// Which tokens occur in the expected words. `None` when nothing is expected.
-    pub fn allowed(&self, hint: &Hint, lang: Lang) -> Option<Arc<[bool]>> {
+    fn allowed(&self, hint: &Hint, lang: Lang) -> Option<Vec<bool>> {
         let mut words = hint.words(lang);
         if words.is_empty() {
             return None;
@@ -259,11 +290,15 @@ mod tests {
     #[test]
     fn expected_words_keep_their_tokens() {
         let tokens = ["是", "账", " yes", " no", " bill", "", "[eot]"];
-        let sets = TokenSets::new(tokens.iter().map(|t| t.as_bytes().to_vec()).collect(), 6);
+        let tokens: Vec<Vec<u8>> = tokens.iter().map(|t| t.as_bytes().to_vec()).collect();
+        let sets = TokenSets::new(&tokens, 6);
         let zh = sets.allowed(&Hint::YesNo, Lang::Zh).unwrap();
         assert_eq!(&zh[..], [true, false, false, false, false, true, true]);
         let en = sets.allowed(&Hint::YesNo, Lang::En).unwrap();
         assert_eq!(&en[..], [false, false, true, true, false, true, true]);
         assert!(sets.allowed(&Hint::Open, Lang::En).is_none());
+        assert!(sets.penalties(&Hint::Open, Lang::Zh, 3.0).is_none());
+        let english = sets.penalties(&Hint::YesNo, Lang::En, 3.0).unwrap();
+        assert_eq!(&english[..], [NEVER, NEVER, 0.0, 0.0, 3.0, 0.0, 0.0]);
     }
 }

@@ -18,6 +18,9 @@ pub(super) struct Decoded {
     pub words: Vec<(String, f32)>,
     /// Log probabilities of the tokens, for the confidence of the whole.
     pub log_p: Vec<f32>,
+    /// What else it may be, best first, and how much less likely a token of it is on the mean,
+    /// natural logarithm.
+    pub others: Vec<(String, f32)>,
 }
 
 /// Joins tokens. A Chinese character may be spread over several; a word takes the mean of its bytes.
@@ -60,6 +63,7 @@ pub(super) fn join(pieces: &[Piece]) -> Decoded {
         text: text.trim().to_owned(),
         words,
         log_p,
+        others: Vec::new(),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::hint::{TokenSets, settle};
 use super::queue::{Waiting, refuse};
-use super::words::{Decoded, Piece, join, place, spell, unloop};
+use super::words::{Piece, join, place, spell, unloop};
 use super::{
-    HeardWord, Hint, Job, ModelShape, Recognized, RecognizerConfig, Rejected, Shared, cut,
+    Evidence, HeardWord, Hint, Job, ModelShape, Recognized, RecognizerConfig, Rejected, Shared, cut,
 };
-use crate::ffi::{self, Stop, TokenBias};
+use crate::ffi::{Stop, TokenBias};
 use crate::vad::{Earshot, VoiceActivity};
 use crate::{InferenceError, pcm};
 use sidetone_types::{FRAME_SAMPLES, Heard, Lang, Stage};
@@ -22,8 +22,10 @@ use whisper_rs::{
 
 /// Frames of speech that an utterance must hold before it is decoded at all: 80 ms.
 const SPEECH_FRAMES_MIN: usize = 4;
+/// whisper.cpp holds no more.
+pub(super) const BEAM_MAX: u8 = 8;
 /// Encoder frames (20 ms) beyond the sound.
-const MARGIN_FRAMES: i32 = 10;
+pub(super) const MARGIN_FRAMES: i32 = 10;
 
 /// Samples decoded in one go: what the window holds, and what the tokens of one pass can write at
 /// six a second of speech.
@@ -33,7 +35,7 @@ pub(super) fn piece_samples(shape: &ModelShape) -> usize {
 }
 
 /// whisper.cpp writes at most half the text window; a few tokens go to the prompt.
-fn tokens_max(shape: &ModelShape) -> i32 {
+pub(super) fn tokens_max(shape: &ModelShape) -> i32 {
     (shape.n_text_ctx / 2 - 8).max(4)
 }
 
@@ -52,7 +54,7 @@ pub(super) fn start(
     let context = WhisperContext::new_with_params(path, params)
         .map_err(|e| InferenceError::model(path, format!("whisper.cpp refuses it: {e}"), todo))?;
     let special = usize::try_from(context.token_eot()).unwrap_or(0);
-    let tokens = (0..shape.n_vocab)
+    let tokens: Arc<[Vec<u8>]> = (0..shape.n_vocab)
         .map(|id| {
             context
                 .token_to_bytes(id)
@@ -60,7 +62,8 @@ pub(super) fn start(
                 .unwrap_or_default()
         })
         .collect();
-    let sets = Arc::new(TokenSets::new(tokens, special));
+    let sets = Arc::new(TokenSets::new(&tokens, special));
+    let prompts = Lang::ALL.map(|lang| prompt(&context, lang));
     (0..config.workers.max(1))
         .map(|i| {
             let state = context.create_state().map_err(|e| {
@@ -68,9 +71,12 @@ pub(super) fn start(
             })?;
             let worker = Worker {
                 state,
-                base: Lang::ALL.map(|lang| base_params(lang, &shape)),
+                base: Lang::ALL
+                    .map(|lang| [1, config.beam].map(|beam| base_params(lang, &shape, beam))),
                 shape,
                 special,
+                prompts: prompts.clone(),
+                tokens: Arc::clone(&tokens),
                 config: config.clone(),
                 sets: Arc::clone(&sets),
                 biases: BTreeMap::new(),
@@ -90,9 +96,15 @@ pub(super) fn start(
 }
 
 /// The parameters of every pass. Made once a language: whisper-rs leaks the language's name.
-fn base_params(lang: Lang, shape: &ModelShape) -> FullParams<'static, 'static> {
-    let mut p = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-    p.set_n_threads(1);
+fn base_params(lang: Lang, shape: &ModelShape, beam: u8) -> FullParams<'static, 'static> {
+    let mut p = FullParams::new(if beam > 1 {
+        SamplingStrategy::BeamSearch {
+            beam_size: beam.min(BEAM_MAX).into(),
+            patience: -1.0,
+        }
+    } else {
+        SamplingStrategy::Greedy { best_of: 1 }
+    });
     p.set_language(Some(lang.code()));
     p.set_no_timestamps(true);
     p.set_single_segment(true);
@@ -108,17 +120,34 @@ fn base_params(lang: Lang, shape: &ModelShape) -> FullParams<'static, 'static> {
     p
 }
 
-struct Worker {
-    state: WhisperState,
-    base: [FullParams<'static, 'static>; 2],
-    shape: ModelShape,
-    special: usize,
-    config: RecognizerConfig,
-    sets: Arc<TokenSets>,
-    /// Token sets of the hints seen so far; bounded, since `Words` differ from flow to flow.
-    biases: BTreeMap<String, Arc<[bool]>>,
-    stop: Arc<Stop>,
-    floats: Vec<f32>,
+/// The tokens that ask for a text without times.
+fn prompt(context: &WhisperContext, lang: Lang) -> Vec<i32> {
+    let mut tokens = vec![context.token_sot()];
+    if context.is_multilingual() {
+        let lang = whisper_rs::get_lang_id(lang.code()).map(|id| context.token_lang(id));
+        tokens.extend(lang);
+        tokens.push(context.token_transcribe());
+    }
+    tokens.push(context.token_not());
+    tokens
+}
+
+pub(super) struct Worker {
+    pub(super) state: WhisperState,
+    /// By language: the likeliest token each time, several texts weighed.
+    pub(super) base: [[FullParams<'static, 'static>; 2]; 2],
+    pub(super) shape: ModelShape,
+    pub(super) special: usize,
+    /// By language: what comes before a text.
+    pub(super) prompts: [Vec<i32>; 2],
+    /// The bytes of every token.
+    pub(super) tokens: Arc<[Vec<u8>]>,
+    pub(super) config: RecognizerConfig,
+    pub(super) sets: Arc<TokenSets>,
+    /// Penalties of the hints seen so far; bounded, since `Words` differ from flow to flow.
+    pub(super) biases: BTreeMap<String, Option<TokenBias>>,
+    pub(super) stop: Arc<Stop>,
+    pub(super) floats: Vec<f32>,
 }
 
 impl Worker {
@@ -159,6 +188,8 @@ impl Worker {
             text: Heard::default(),
             words: Vec::new(),
             confidence: 0,
+            others: Vec::new(),
+            evidence: Evidence::default(),
             lang: job.lang,
             took: Duration::ZERO,
             waited,
@@ -168,6 +199,7 @@ impl Worker {
             let bias = self.bias(&job.hint, job.lang);
             let mut log_p = Vec::new();
             let mut all: Vec<(String, f32)> = Vec::new();
+            let mut pieces = 0;
             for range in cut::pieces(&job.pcm, &voiced, piece_samples(&self.shape)) {
                 let frames = range.start / FRAME_SAMPLES
                     ..range.end.div_ceil(FRAME_SAMPLES).min(voiced.len());
@@ -181,6 +213,12 @@ impl Worker {
                     .extend(place(&decoded.words, &voiced[frames], from));
                 log_p.extend_from_slice(&decoded.log_p);
                 all.append(&mut decoded.words);
+                pieces += 1;
+                out.others = std::mem::take(&mut decoded.others)
+                    .into_iter()
+                    .filter(|_| pieces == 1)
+                    .map(|(text, less)| (Heard::new(text), less))
+                    .collect();
             }
             self.finish(job, &all, &log_p, &mut out);
         }
@@ -196,14 +234,19 @@ impl Worker {
             out.rejected = Some(Rejected::Nothing);
             return;
         }
-        out.confidence = self.config.calibration.confidence(log_p);
+        if let Some(evidence) = Evidence::of(log_p) {
+            out.confidence = self.config.calibration.confidence(evidence);
+            out.evidence = evidence;
+        }
         if out.confidence < self.config.reject_below {
             out.rejected = Some(Rejected::Unsure);
             out.words.clear();
+            out.others.clear();
             return;
         }
         match settle(&text, &job.hint, job.lang) {
             Some(settled) => {
+                out.others.clear();
                 respell(&settled, &mut out.words);
                 out.text = Heard::new(settled);
             }
@@ -211,71 +254,17 @@ impl Worker {
         }
     }
 
-    fn decode(
-        &mut self,
-        pcm: &[i16],
-        job: &Job,
-        bias: Option<&TokenBias>,
-    ) -> Result<Decoded, InferenceError> {
-        self.floats.clear();
-        self.floats
-            .extend(pcm.iter().map(|&s| f32::from(s) / 32768.0));
-        // whisper.cpp answers nothing for less than 100 ms.
-        self.floats.resize(self.floats.len().max(3_200), 0.0);
-        let mut params = self.base[job.lang as usize].clone();
-        let frames = (self.floats.len() / FRAME_SAMPLES) as i32 + 1 + MARGIN_FRAMES;
-        params.set_audio_ctx(frames.min(self.shape.n_audio_ctx));
-        let result = ffi::run(
-            &mut self.state,
-            params,
-            bias,
-            &self.stop,
-            self.shape.n_vocab as usize,
-            &self.floats,
-        );
-        if let Err(e) = result {
-            let stopped = self.stop.partial.load(Ordering::Relaxed)
-                && self.stop.finals.load(Ordering::Relaxed) > 0;
-            return Err(if stopped {
-                InferenceError::Superseded
-            } else {
-                InferenceError::backend("recognition", e)
-            });
-        }
-        let mut pieces = Vec::new();
-        for segment in self.state.as_iter() {
-            for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
-                if usize::try_from(token.token_id()).is_ok_and(|id| id < self.special) {
-                    pieces.push(Piece {
-                        bytes: token.to_bytes().map(<[u8]>::to_vec).unwrap_or_default(),
-                        p: token.token_probability(),
-                    });
-                }
-            }
-        }
-        Ok(join(&pieces))
-    }
-
     fn bias(&mut self, hint: &Hint, lang: Lang) -> Option<TokenBias> {
-        if *hint == Hint::Open || self.config.hint_penalty <= 0.0 {
-            return None;
-        }
         let key = format!("{lang}{hint:?}");
-        let allowed = match self.biases.get(&key) {
-            Some(allowed) => Arc::clone(allowed),
-            None => {
-                if self.biases.len() >= 64 {
-                    self.biases.clear();
-                }
-                let allowed = self.sets.allowed(hint, lang)?;
-                self.biases.insert(key, Arc::clone(&allowed));
-                allowed
-            }
-        };
-        Some(TokenBias {
-            allowed,
-            penalty: self.config.hint_penalty,
-        })
+        if let Some(known) = self.biases.get(&key) {
+            return known.clone();
+        }
+        if self.biases.len() >= 64 {
+            self.biases.clear();
+        }
+        let bias = self.sets.penalties(hint, lang, self.config.hint_penalty);
+        self.biases.insert(key, bias.clone());
+        bias
     }
 }
 

@@ -43,6 +43,7 @@ fn job(place: &Place, utterance: u32, pcm: &[i16], lang: Lang, stage: Stage) -> 
         at: CallTime::from_ms(5000),
         lang,
         stage,
+        careful: false,
         hint: Hint::Open,
     }
 }

@@ -3,7 +3,7 @@
 
 use arc_swap::ArcSwap;
 use sidetone_inference::InferenceError;
-use sidetone_inference::embed::{Embedder, Hashed, TextKind};
+use sidetone_inference::embed::{Embedder, Hashed, TextKind, Words};
 use sidetone_knowledge::*;
 use sidetone_types::Lang;
 use std::fs;
@@ -77,6 +77,45 @@ impl Embedder for Counting {
             self.passages.fetch_add(texts.len(), Ordering::Relaxed);
         }
         self.inner.embed(texts, kind)
+    }
+}
+
+/// The floors are three points under what `sidetone eval retrieval` found on the dev part.
+#[test]
+fn words_and_meaning_together_find_more_than_words_alone() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let words = Arc::new(Words::load(&project.join("models/sidetone-words")).unwrap());
+    let usual = Tuning::for_embedder(&*words);
+    let (library, _) = Library::load(&project.join("knowledge"), words, usual).unwrap();
+    let alone = library.with_tuning(Tuning {
+        weight_dense: 0.0,
+        ..usual
+    });
+    for (lang, floor) in [(Lang::Zh, 0.87), (Lang::En, 0.77)] {
+        let file = project.join(format!("knowledge/eval/retrieval.{lang}.dev.tsv"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let rows = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once('\t'));
+        let queries: Vec<Query> = rows
+            .map(|(question, article)| Query {
+                text: question.to_owned(),
+                relevant: [article.to_owned()].into(),
+            })
+            .collect();
+        let ndcg = |library: &Library| {
+            let rank = |question: &str| -> Vec<String> {
+                let hits = library.search(question, lang, Audience::Both, 30).unwrap();
+                hits.into_iter().map(|hit| hit.passage.document).collect()
+            };
+            score(&queries, rank).ndcg_at_10
+        };
+        let (both, words) = (ndcg(&library), ndcg(&alone));
+        assert!(
+            both >= floor && both > words,
+            "{lang}: {both:.3}, words alone {words:.3}"
+        );
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Listening {
     pub leg: LegId,
     pub utterance: UtteranceId,
     pub stage: Stage,
+    /// The text of a pause, which becomes the final one if the pause is the end.
+    pub careful: bool,
     /// 16 kHz mono.
     pub pcm: Arc<[i16]>,
     /// Time of the first sample.
@@ -180,7 +182,9 @@ impl Ear {
         utterance.next_partial = now + PARTIAL_EVERY;
         let covers = if tail { utterance.voiced_to } else { now };
         utterance.asked = Some(covers);
-        Some(utterance.listening(leg, Stage::Partial, covers))
+        let mut listening = utterance.listening(leg, Stage::Partial, covers);
+        listening.careful = tail;
+        Some(listening)
     }
 
     /// The utterance is over. Either its final text is known already, or it must be asked for, or a
@@ -283,6 +287,7 @@ impl Utterance {
             leg,
             utterance: self.id,
             stage,
+            careful: stage == Stage::Final,
             pcm: pcm.into(),
             from: self.from,
             covers,
@@ -326,6 +331,8 @@ mod tests {
             text: Heard::new(text),
             words: Vec::new(),
             confidence: 900,
+            others: Vec::new(),
+            evidence: Default::default(),
             lang: Lang::En,
             took: Duration::ZERO,
             waited: Duration::ZERO,

@@ -1,13 +1,13 @@
 //! Running calls: one task owns one call, and this is the way to reach it.
 
-mod ear;
+pub(crate) mod ear;
 mod facts;
 mod journal;
 mod leg;
 mod legs;
 mod mixer;
 mod mouth;
-mod requests;
+pub(crate) mod requests;
 mod second_line;
 mod task;
 

@@ -395,6 +395,7 @@ pub(super) fn recognize(task: &mut CallTask, listening: Listening, lang: Lang, e
         leg,
         utterance,
         stage,
+        careful,
         pcm,
         from,
         covers,
@@ -406,6 +407,7 @@ pub(super) fn recognize(task: &mut CallTask, listening: Listening, lang: Lang, e
         at: from,
         lang,
         stage,
+        careful,
         hint: hint_of(&expect),
     };
     let answer = recognizer.transcribe(job);
@@ -426,7 +428,7 @@ pub(super) fn recognize(task: &mut CallTask, listening: Listening, lang: Lang, e
 }
 
 /// What the conversation expects, in the recognizer's terms.
-fn hint_of(expect: &Expect) -> Hint {
+pub(crate) fn hint_of(expect: &Expect) -> Hint {
     match expect {
         Expect::YesNo => Hint::YesNo,
         Expect::OrderNumber => Hint::OrderNumber,

@@ -1,6 +1,7 @@
 //! `sidetone bench call`: recorded callers at the same time, and what each waited for.
 //! `sidetone bench sip`: signalling under sipp. `sidetone bench flood`: a call in a flood.
 
+use super::eval::Report;
 use crate::config::{Config, EXAMPLE};
 use crate::recorded;
 use anyhow::{Context as _, bail};
@@ -147,6 +148,7 @@ pub async fn run(config: &Config, file: Option<&Path>, args: BenchArgs) -> anyho
         "text, intent: by the engine's events; reply: from the caller's last voiced 10 ms to the \
          first voiced 10 ms of what was heard, on the sound of both sides."
     );
+    keep(&levels)?;
     if levels.iter().any(|level| level.completed == 0) {
         if let Some(own) = own {
             bail!("no call could be made; the engine said:\n{}", own.log());
@@ -157,7 +159,7 @@ pub async fn run(config: &Config, file: Option<&Path>, args: BenchArgs) -> anyho
 }
 
 /// Those who speak and are not put through to a person, unless some are named.
-fn voices(config: &Config, named: &[String]) -> anyhow::Result<Vec<Voice>> {
+pub(super) fn voices(config: &Config, named: &[String]) -> anyhow::Result<Vec<Voice>> {
     let folder = &config.paths.recorded_callers;
     let callers = recorded::load(folder)?;
     if let Some(unknown) = named.iter().find(|id| callers.iter().all(|c| c.id != **id)) {
@@ -172,6 +174,27 @@ fn voices(config: &Config, named: &[String]) -> anyhow::Result<Vec<Voice>> {
         })
         .map(|caller| recorded::voice(folder, caller).map_err(Into::into))
         .collect()
+}
+
+/// Writes the table to `eval/results/call.json`, for the plot of it.
+fn keep(levels: &[bench::Level]) -> anyhow::Result<()> {
+    let mut report = Report::silent("call");
+    for level in levels {
+        let part = format!("{} callers", level.calls);
+        let rows = [
+            ("text", &level.text_ms),
+            ("intent", &level.intent_ms),
+            ("reply", &level.reply_ms),
+        ];
+        for (what, sorted) in rows {
+            for percent in [50, 95] {
+                if let Some(ms) = bench::percentile(sorted, percent) {
+                    report.keep("bench", &part, &format!("{what} p{percent} ms"), ms as f64);
+                }
+            }
+        }
+    }
+    report.finish()
 }
 
 /// Moves by the clock: how long a level takes is known, how many calls it makes is not.

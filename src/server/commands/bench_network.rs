@@ -126,6 +126,7 @@ async fn measure(
             at: CallTime::ZERO,
             lang,
             stage: Stage::Final,
+            careful: true,
             hint: Hint::Open,
         };
         let heard = recognizer.transcribe(job).await?;

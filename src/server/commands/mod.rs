@@ -2,6 +2,7 @@
 
 mod ask;
 mod bench;
+mod bench_asr;
 mod bench_network;
 mod call;
 mod check;
@@ -90,6 +91,10 @@ pub enum BenchWhat {
     ///
     /// Example: sidetone bench call --calls 1,2,4 --seconds 60
     Call(bench::BenchArgs),
+    /// The recognizer alone: how many callers it hears in time, beside a whisper.cpp server
+    ///
+    /// Example: sidetone bench asr --server http://127.0.0.1:8178
+    Asr(bench_asr::AsrArgs),
     /// SIP signalling under sipp: calls a second, answer times, and what happens at too many
     ///
     /// Example: sidetone bench sip --rate 500 --seconds 180
@@ -171,6 +176,9 @@ pub fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
             Command::Bench {
                 what: BenchWhat::Call(args),
             } => bench::run(&config, file, args).await,
+            Command::Bench {
+                what: BenchWhat::Asr(args),
+            } => bench_asr::run(&config, args).await,
             Command::Bench {
                 what: BenchWhat::Sip(args),
             } => bench::sip(args).await,

@@ -83,6 +83,7 @@ async fn transcribe(recognizer: &Recognizer, lang: Lang, file: &Path) -> anyhow:
                 at: CallTime::ZERO,
                 lang,
                 stage: Stage::Final,
+                careful: true,
                 hint: Hint::Open,
             };
             let text = recognizer.transcribe(job).await?.text.reveal().to_owned();

@@ -1,13 +1,11 @@
 // A Chinese caller by microphone asks for a person; an agent answers with a microphone of their own.
 // What each side hears is measured, and the words of both must stand on both pages.
 
-import { clock, hearFor, secondsHeard } from '../browser.mjs';
+import { clock, fallenSilent, hearFor, secondsHeard } from '../browser.mjs';
 import { check, microphone, speak, until } from '../engine.mjs';
 import { agentState, event, placeCall, said } from '../people.mjs';
 
 const MEASURED_MS = 6000;
-/** The sound that is still on its way when a button is pressed. */
-const SETTLE_MS = 700;
 
 export default async function chineseCall(world) {
   const { engine, person, calls } = world;
@@ -41,7 +39,8 @@ export default async function chineseCall(world) {
   await hangUp(caller, desk);
   const ticket = await wrapUp(world, desk, call, sun);
   await agentState(mei, 'available');
-  check(await desk.locator('.idle').isVisible(), 'after the wrap-up the desk is not empty');
+  // The page hears of the new state a moment after the router has it.
+  await desk.locator('.idle').waitFor({ timeout: 5000 });
   return `heard by caller ${heard[0].toFixed(1)} s, by agent ${heard[1].toFixed(1)} s; on hold ${quiet}; ${ticket}`;
 }
 
@@ -80,7 +79,7 @@ async function holdAndMute(caller, desk) {
   const buttons = desk.locator('.controls .btn');
   await buttons.nth(0).click();
   await caller.locator('.status.held').waitFor({ timeout: 5000 });
-  await desk.waitForTimeout(SETTLE_MS);
+  await fallenSilent(desk);
   const [music, silence] = await hearFor(MEASURED_MS, caller, desk);
   check(music > 3, `on hold the caller heard ${music.toFixed(1)} s of music`);
   check(silence < 0.2, `on hold the agent still heard the caller for ${silence.toFixed(1)} s`);
@@ -88,7 +87,7 @@ async function holdAndMute(caller, desk) {
   await caller.locator('.status.talking').waitFor({ timeout: 5000 });
 
   await buttons.nth(1).click();
-  await desk.waitForTimeout(SETTLE_MS);
+  await fallenSilent(caller);
   const [leak, still] = await hearFor(MEASURED_MS, caller, desk);
   check(leak < 0.2, `the caller heard the muted agent for ${leak.toFixed(1)} s`);
   check(still > 0.7, `the muted agent heard the caller for ${still.toFixed(1)} s only`);

@@ -7,7 +7,7 @@ import { agentState, event, placeCall } from '../people.mjs';
 import { openPhone } from '../phone.mjs';
 
 const NUMBER = '95001';
-const MEASURED_MS = 4000;
+const MEASURED_MS = 8000; // two of each sentence at the least, wherever it begins
 
 export default async function outside(world) {
   const { engine, person } = world;

@@ -8,7 +8,7 @@ import { check, microphone, readWav, speak, until } from '../engine.mjs';
 import { agentState, event, said } from '../people.mjs';
 
 const FRAME_BYTES = 320;
-const MEASURED_MS = 4000;
+const MEASURED_MS = 8000; // two of each sentence at the least, wherever it begins
 
 export default async function pbx(world) {
   const { engine, person } = world;

@@ -8,7 +8,7 @@ import { agentState, event, placeCall, said } from '../people.mjs';
 import { openPhone } from '../phone.mjs';
 
 const SETTLE_MS = 700;
-const MEASURED_MS = 4000;
+const MEASURED_MS = 6000; // two of the short sentence at the least, wherever it begins
 
 export default async function phones(world) {
   const inbound = await customer(world);

@@ -58,6 +58,7 @@ export const caller = {
   'caller.captions': { zh: '字幕', en: 'Captions' },
   'caller.captions.empty': { zh: '双方说的话会出现在这里。', en: 'What is said will appear here.' },
   'caller.captions.lost': { zh: '字幕断开，正在重连；通话不受影响。', en: 'Captions are reconnecting; the call goes on.' },
+  'caller.turn.unclear': { zh: '听不太清', en: 'hardly heard' },
   'caller.turn.interrupted': { zh: '被打断', en: 'interrupted' },
   'caller.turn.hearing': { zh: '正在听…', en: 'listening…' },
   'caller.you': { zh: '您', en: 'You' },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Turn } from '../api/types';
-import { pieces, turnAt, turnKey } from './turns';
+import { isUnclear, pieces, turnAt, turnKey } from './turns';
 
 const turn = (from_s: number, to_s: number, more: Partial<Turn> = {}): Turn => ({
   speaker: 'caller', from_us: from_s * 1e6, to_us: to_s * 1e6, text: 'x', final: true, interrupted: false, words: [], ...more,
@@ -20,6 +20,11 @@ describe('turns', () => {
       { text: '谢谢', mood: 10 },
     ]);
     expect(pieces(turn(0, 1, { text: 'plain' }))).toEqual([{ text: 'plain', mood: 0 }]);
+  });
+  it('tells what was hardly heard, once it is final', () => {
+    const sure = [40, 149, 150, 900, null].map((confidence) => isUnclear(turn(0, 1, { confidence })));
+    expect(sure).toEqual([true, true, false, false, false]);
+    expect(isUnclear(turn(0, 1, { confidence: 40, final: false }))).toBe(false);
   });
   it('finds the turn that is heard, the later one where two overlap, none in a long silence', () => {
     const turns = [turn(1, 4), turn(3, 5), turn(20, 22)];

@@ -10,6 +10,13 @@ export function turnKey(turn: Turn, index: number): string {
   return `i${index}`;
 }
 
+/** Below this the words are a guess: nothing is concluded from them, and the page says so. */
+const CLEAR = 150;
+
+export function isUnclear(turn: Turn): boolean {
+  return turn.final && (turn.confidence ?? 1000) < CLEAR;
+}
+
 export interface Piece {
   text: string;
   /** Weight of a word that made the mood, below 0 or above; 0 for plain text. */

@@ -23,12 +23,12 @@ fn a_blind_transfer_to_an_agent() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -75,12 +75,12 @@ fn a_blind_transfer_that_nobody_takes_comes_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -127,12 +127,12 @@ fn a_transfer_to_a_queue_waits_there() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -170,12 +170,12 @@ fn a_transfer_rings_too_long() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -215,12 +215,12 @@ fn a_consultation_is_completed() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -269,12 +269,12 @@ fn a_consultation_is_taken_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -324,12 +324,12 @@ fn hanging_up_on_a_consultation_completes_it() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -369,12 +369,12 @@ fn hanging_up_while_it_rings_makes_it_blind() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -415,12 +415,12 @@ fn the_one_who_was_consulted_hangs_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -460,12 +460,12 @@ fn a_conference_with_an_outside_party() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -511,12 +511,12 @@ fn a_party_is_dropped_from_a_conference() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -554,12 +554,12 @@ fn there_is_no_line_out() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main

@@ -39,9 +39,9 @@ fn two_people_who_talk_elsewhere_are_heard_and_nothing_is_said() {
             0.10 answered by mei
             0.10 agent sits Main
             0.10 → mix c←a a←c
-            3.62 caller said "我的快递到哪了"
-            3.64 intent parcel-track 910
-            6.94 agent said "您好，我帮您查一下"
+            3.60 caller said "我的快递到哪了"
+            3.62 intent parcel-track 910
+            6.92 agent said "您好，我帮您查一下"
             9.00 caller left: hung_up
             9.00 call ended: CallerHungUp
             9.00 → hang up agent
@@ -74,14 +74,14 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.30 caller said "我要转人工"
-            12.30 intent agent-request 1000
-            12.30 queue service priority 2 because asked
-            12.30 → enqueue service tier "vip" zh intent -
-            12.35 say to-person: 好的，正在为您转接人工客服。
+            12.28 caller said "我要转人工"
+            12.28 intent agent-request 1000
+            12.28 queue service priority 2 because asked
+            12.28 → enqueue service tier "vip" zh intent -
+            12.33 say to-person: 好的，正在为您转接人工客服。
             14.00 wait announced: 3, Some((60, 60))
-            14.92 say wait-position: 您前面还有两位，预计等待约1分钟。
-            17.98 → music on
+            14.90 say wait-position: 您前面还有两位，预计等待约1分钟。
+            17.96 → music on
             44.00 wait announced: 3, Some((60, 60))
             44.00 → music off
             44.05 say wait-position: 您前面还有两位，预计等待约1分钟。
@@ -92,7 +92,7 @@ fn from_the_queue_to_the_end_of_wrap_up() {
             52.00 answered by mei
             52.00 agent sits Main
             52.00 → mix c←a a←c
-            56.42 agent said "您好，请问有什么可以帮您"
+            56.40 agent said "您好，请问有什么可以帮您"
             61.16 caller said "我的快递没到"
             61.18 intent parcel-track 910
             63.00 hold
@@ -129,12 +129,12 @@ fn the_caller_gives_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "representative"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "representative"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             12.00 wait announced: 2, None
             12.00 → music off
             12.05 say wait-position: There is one caller ahead of you. I can't say yet how long it will take. Please hold the line.
@@ -166,12 +166,12 @@ fn the_caller_hangs_up_on_the_agent() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.06 caller said "agent please"
-            9.06 intent agent-request 1000
-            9.06 queue service priority 0 because asked
-            9.06 → enqueue service tier "" en intent -
-            9.11 say to-person: Of course. I'll put you through to a person.
-            11.75 → music on
+            9.04 caller said "agent please"
+            9.04 intent agent-request 1000
+            9.04 queue service priority 0 because asked
+            9.04 → enqueue service tier "" en intent -
+            9.09 say to-person: Of course. I'll put you through to a person.
+            11.73 → music on
             12.00 → music off
             12.00 answered by mei
             12.00 agent sits Main
@@ -202,12 +202,12 @@ fn nobody_declares_the_wrap_up_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             12.00 → music off
             12.00 answered by mei
             12.00 agent sits Main
@@ -239,13 +239,13 @@ fn an_offer_is_declined() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.32 caller said "人工"
-            10.32 intent agent-request 1000
-            10.32 queue service priority 0 because asked
-            10.32 → enqueue service tier "" zh intent -
-            10.37 say to-person: 好的，正在为您转接人工客服。
+            10.30 caller said "人工"
+            10.30 intent agent-request 1000
+            10.30 queue service priority 0 because asked
+            10.30 → enqueue service tier "" zh intent -
+            10.35 say to-person: 好的，正在为您转接人工客服。
             12.00 offered to mei
-            12.89 → music on
+            12.87 → music on
             13.00 offer Declined
             14.00 offered to mei
             15.00 offer Accepted
@@ -272,13 +272,13 @@ fn an_acceptance_that_comes_too_late() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.32 caller said "人工"
-            10.32 intent agent-request 1000
-            10.32 queue service priority 0 because asked
-            10.32 → enqueue service tier "" zh intent -
-            10.37 say to-person: 好的，正在为您转接人工客服。
+            10.30 caller said "人工"
+            10.30 intent agent-request 1000
+            10.30 queue service priority 0 because asked
+            10.30 → enqueue service tier "" zh intent -
+            10.35 say to-person: 好的，正在为您转接人工客服。
             12.00 offered to mei
-            12.89 → music on
+            12.87 → music on
             13.00 caller left: hung_up
             13.00 → music off
             13.00 → leave queue
@@ -307,11 +307,11 @@ fn the_agents_line_breaks() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.32 caller said "人工"
-            10.32 intent agent-request 1000
-            10.32 queue service priority 0 because asked
-            10.32 → enqueue service tier "" zh intent -
-            10.37 say to-person: 好的，正在为您转接人工客服。
+            10.30 caller said "人工"
+            10.30 intent agent-request 1000
+            10.30 queue service priority 0 because asked
+            10.30 → enqueue service tier "" zh intent -
+            10.35 say to-person: 好的，正在为您转接人工客服。
             12.00 answered by mei
             12.00 agent sits Main
             12.00 → mix c←a a←c
@@ -345,11 +345,11 @@ fn the_queue_refuses() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
             10.00 degraded: queue: nobody logged in → a message is offered
             10.02 stopped after "Of course. I'll put"
             10.05 say nobody-free: I'm very sorry, there's nobody to take your call right now. Our people are here every day from nine to nine.
@@ -361,11 +361,11 @@ fn the_queue_refuses() {
             28.45 stopped after "Shall I"
             29.26 caller said "no thank you"
             29.31 say anything-else: Is there anything else I can help you with?
-            36.78 caller said "no"
-            36.83 say goodbye: Thank you for calling. Goodbye.
-            38.69 call ended: AssistantFinished
-            38.69 → hang up caller
-            40.19 → finish
+            36.76 caller said "no"
+            36.81 say goodbye: Thank you for calling. Goodbye.
+            38.67 call ended: AssistantFinished
+            38.67 → hang up caller
+            40.17 → finish
         "#]],
     );
 }
@@ -424,10 +424,10 @@ fn hanging_up_while_a_connector_is_asked() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            11.98 caller said "查账单"
-            12.00 intent bill-query 930
-            12.00 flow bill at who
-            12.12 connector ok
+            11.96 caller said "查账单"
+            11.98 intent bill-query 930
+            11.98 flow bill at who
+            12.10 connector ok
             12.15 caller left: hung_up
             12.15 flow bill ended
             12.15 call ended: CallerHungUp
@@ -452,12 +452,12 @@ fn the_engine_goes_down() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.32 caller said "人工"
-            10.32 intent agent-request 1000
-            10.32 queue service priority 0 because asked
-            10.32 → enqueue service tier "" zh intent -
-            10.37 say to-person: 好的，正在为您转接人工客服。
-            12.89 → music on
+            10.30 caller said "人工"
+            10.30 intent agent-request 1000
+            10.30 queue service priority 0 because asked
+            10.30 → enqueue service tier "" zh intent -
+            10.35 say to-person: 好的，正在为您转接人工客服。
+            12.87 → music on
             15.00 → music off
             15.00 answered by mei
             15.00 agent sits Main

@@ -49,7 +49,8 @@ pub fn classify(text: &str) -> Vec<IntentScore> {
 }
 
 pub fn look_up(query: &str, lang: Lang) -> Vec<Passage> {
-    let known = query.contains("多久") || query.contains("how long") || query.contains("几点");
+    let known = ["多久", "几点", "how long", "How long"];
+    let known = known.iter().any(|part| query.contains(part));
     let text = match lang {
         Lang::Zh => "收到退货后五个工作日内到账。**银行卡**可能再晚一两天。",
         Lang::En => "The money is back within five working days. Banks may take a day longer.",

@@ -22,12 +22,12 @@ fn a_page_is_loaded_again() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -68,12 +68,12 @@ fn a_page_does_not_come_back() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -114,12 +114,12 @@ fn the_sound_moves_to_another_device() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -150,12 +150,12 @@ fn the_agent_who_consults_is_lost() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -202,12 +202,12 @@ fn a_supervisor_listens_whispers_and_barges_in() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -243,12 +243,12 @@ fn a_supervisor_takes_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -297,12 +297,12 @@ fn a_barged_supervisor_stays_when_the_agent_goes() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -339,12 +339,12 @@ fn a_supervisor_takes_the_call_from_the_queue() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 third sits Monitor
             20.00 → mix t←c
             25.00 → leave queue
@@ -374,12 +374,12 @@ fn only_a_supervisor_may_take_over() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main
@@ -435,12 +435,12 @@ fn an_answer_that_comes_too_late_is_hung_up() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            8.78 caller said "agent"
-            8.78 intent agent-request 1000
-            8.78 queue service priority 0 because asked
-            8.78 → enqueue service tier "" en intent -
-            8.83 say to-person: Of course. I'll put you through to a person.
-            11.47 → music on
+            8.76 caller said "agent"
+            8.76 intent agent-request 1000
+            8.76 queue service priority 0 because asked
+            8.76 → enqueue service tier "" en intent -
+            8.81 say to-person: Of course. I'll put you through to a person.
+            11.45 → music on
             20.00 → music off
             20.00 answered by mei
             20.00 agent sits Main

@@ -17,18 +17,18 @@ fn a_question_is_answered_from_the_knowledge_base() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.12 caller said "退款要多久到账"
-            11.14 intent refund-how-long 900
-            11.16 passages, best 800
-            11.21 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
-            15.76 say did-that-help: 这样说清楚了吗？
+            11.10 caller said "退款要多久到账"
+            11.12 intent refund-how-long 900
+            11.14 passages, best 800
+            11.19 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            15.74 say did-that-help: 这样说清楚了吗？
             21.90 caller said "清楚了"
             21.95 say anything-else: 请问还有别的可以帮您吗？
-            25.98 caller said "没有了"
-            26.03 say goodbye: 感谢您的来电，再见。
-            27.83 call ended: AssistantFinished
-            27.83 → hang up caller
-            29.33 → finish
+            25.96 caller said "没有了"
+            26.01 say goodbye: 感谢您的来电，再见。
+            27.81 call ended: AssistantFinished
+            27.81 → hang up caller
+            29.31 → finish
         "#]],
     );
 }
@@ -47,11 +47,11 @@ fn an_answer_that_does_not_help_leads_to_a_person() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.90 caller said "how long do refunds take"
-            9.92 intent refund-how-long 900
-            9.94 passages, best 800
-            9.99 say passage: The money is back within five working days. Banks may take a day longer.
-            14.36 say did-that-help: Does that answer your question?
+            9.88 caller said "how long do refunds take"
+            9.90 intent refund-how-long 900
+            9.92 passages, best 800
+            9.97 say passage: The money is back within five working days. Banks may take a day longer.
+            14.34 say did-that-help: Does that answer your question?
             20.26 caller said "no not really"
             20.31 say offer-person: Would you like me to put you through to a person?
             24.98 caller said "yes please"
@@ -76,9 +76,9 @@ fn a_middling_score_is_confirmed() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.96 caller said "账单怎么回事"
-            10.98 intent bill-query 560
-            11.03 say confirm-intent: 您是想查账单，对吗？
+            10.94 caller said "账单怎么回事"
+            10.96 intent bill-query 560
+            11.01 say confirm-intent: 您说的是查账单，对吗？
             15.58 caller said "对"
             15.58 flow bill at who
             15.58 flow identify at phone
@@ -100,9 +100,9 @@ fn a_denied_guess_with_the_real_wish() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.96 caller said "账单怎么回事"
-            10.98 intent bill-query 560
-            11.03 say confirm-intent: 您是想查账单，对吗？
+            10.94 caller said "账单怎么回事"
+            10.96 intent bill-query 560
+            11.01 say confirm-intent: 您说的是查账单，对吗？
             16.54 caller said "不是，我要退款"
             16.56 intent refund-request 900
             16.56 flow refund at which
@@ -126,12 +126,12 @@ fn two_wishes_in_one_sentence() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            14.22 caller said "查一下我的账单，顺便看看快递到哪了"
-            14.24 intent bill-query 930 also parcel-track 910
-            14.24 flow bill at who
-            14.36 connector ok
-            14.41 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            20.58 say bill-want-lines: 要听一下明细吗？
+            14.20 caller said "查一下我的账单，顺便看看快递到哪了"
+            14.22 intent bill-query 930 also parcel-track 910
+            14.22 flow bill at who
+            14.34 connector ok
+            14.39 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            20.56 say bill-want-lines: 要听一下明细吗？
             27.74 caller said "不用"
             27.74 slot want_lines = no
             27.74 flow bill done
@@ -164,19 +164,19 @@ fn nothing_of_the_shop_three_times() {
             10.64 passages, best 120
             10.64 no match 1
             10.69 say no-match: Sorry, I didn't get that. You can say, check my bill, track my parcel, or I'd like a refund. Or press 0 for a person.
-            21.62 caller said "sing me a song"
-            21.64 intent none 950
-            21.66 passages, best 120
-            21.66 no match 2
-            21.71 say no-match-keys: I'm sorry, I still don't understand. Let's try the keypad.
-            25.24 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
-            46.62 caller said "tell me a joke"
-            46.64 intent none 950
-            46.66 passages, best 120
-            46.66 no match 3
-            46.66 queue service priority 0 because no_match
-            46.66 → enqueue service tier "" en intent -
-            46.71 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+            21.60 caller said "sing me a song"
+            21.62 intent none 950
+            21.64 passages, best 120
+            21.64 no match 2
+            21.69 say no-match-keys: I'm sorry, I still don't understand. Let's try the keypad.
+            25.22 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
+            46.60 caller said "tell me a joke"
+            46.62 intent none 950
+            46.64 passages, best 120
+            46.64 no match 3
+            46.64 queue service priority 0 because no_match
+            46.64 → enqueue service tier "" en intent -
+            46.69 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
         "#]],
     );
 }
@@ -193,10 +193,10 @@ fn english_please() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.56 caller said "English please"
-            10.56 language en
-            10.61 say language-changed: Of course, let's speak English.
-            12.52 say ask-open-short: What can I do for you?
+            10.54 caller said "English please"
+            10.54 language en
+            10.59 say language-changed: Of course, let's speak English.
+            12.50 say ask-open-short: What can I do for you?
         "#]],
     );
 }
@@ -213,12 +213,12 @@ fn a_caller_who_speaks_the_other_language() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.68 caller said "I want to check my bill"
-            11.68 language en
-            11.70 intent bill-query 930
-            11.70 flow bill at who
-            11.70 flow identify at phone
-            11.75 say phone-ask: What's the phone number of your account?
+            11.66 caller said "I want to check my bill"
+            11.66 language en
+            11.68 intent bill-query 930
+            11.68 flow bill at who
+            11.68 flow identify at phone
+            11.73 say phone-ask: What's the phone number of your account?
         "#]],
     );
 }
@@ -237,9 +237,9 @@ fn a_dead_classifier_leads_to_keys() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            11.12 caller said "查一下我的账单"
-            13.62 degraded: classifier → keypad menu
-            13.67 say understanding-lost: 抱歉，系统有点慢，请您用按键选择。
+            11.10 caller said "查一下我的账单"
+            13.60 degraded: classifier → keypad menu
+            13.65 say understanding-lost: 抱歉，系统有点慢，请您用按键选择。
             16.00 key 6
             16.00 flow complaint at story
             16.02 stopped after "抱歉，系统有点慢，请您用按键"
@@ -262,12 +262,12 @@ fn a_dead_recognizer_leads_to_keys() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.44 degraded: recognizer: recognizer down → keypad menu
-            9.49 say speech-lost: I'm sorry, I can't hear you well right now. Please use the keypad.
+            9.84 degraded: recognizer: recognizer down → keypad menu
+            9.89 say speech-lost: I'm sorry, I can't hear you well right now. Please use the keypad.
             12.00 key 0
             12.00 queue service priority 0 because asked
             12.00 → enqueue service tier "" en intent -
-            12.02 stopped after "I'm sorry, I can't hear you well right now"
+            12.02 stopped after "I'm sorry, I can't hear you well"
             12.05 say to-person: Of course. I'll put you through to a person.
             14.69 → music on
         "#]],
@@ -333,12 +333,12 @@ fn a_dead_synthesizer_does_not_hold_the_call() {
             19.32 say no-input: 不好意思，我没有听到您说话。
             20.47 barge-in
             20.49 stopped after "不好意思，我"
-            20.98 caller said "转人工"
-            20.98 intent agent-request 1000
-            20.98 queue service priority 0 because asked
-            20.98 → enqueue service tier "" zh intent -
-            21.03 say to-person: 好的，正在为您转接人工客服。
-            23.55 → music on
+            20.96 caller said "转人工"
+            20.96 intent agent-request 1000
+            20.96 queue service priority 0 because asked
+            20.96 → enqueue service tier "" zh intent -
+            21.01 say to-person: 好的，正在为您转接人工客服。
+            23.53 → music on
         "#]],
     );
 }
@@ -358,25 +358,100 @@ fn that_is_all_ends_the_call() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "I need a technician"
-            9.64 intent appointment-book 870
-            9.64 flow appointment at look-up
-            9.76 connector ok
-            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            20.34 caller said "the second one"
-            20.34 slot slot = s-001
-            20.39 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+            9.60 caller said "I need a technician"
+            9.62 intent appointment-book 870
+            9.62 flow appointment at look-up
+            9.74 connector ok
+            9.79 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.32 caller said "the second one"
+            20.32 slot slot = s-001
+            20.37 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
             25.70 caller said "correct"
             25.70 slot sure = yes
             25.82 connector ok
             25.82 flow appointment done
             25.87 say appointment-booked: It's booked. Our technician comes on November 23 between 2 pm and 4 pm and will ring you first.
             31.62 say anything-else: Is there anything else I can help you with?
-            39.90 caller said "no that's all thank you"
-            39.95 say goodbye: Thank you for calling. Goodbye.
-            41.81 call ended: AssistantFinished
-            41.81 → hang up caller
-            43.31 → finish
+            39.88 caller said "no that's all thank you"
+            39.93 say goodbye: Thank you for calling. Goodbye.
+            41.79 call ended: AssistantFinished
+            41.79 → hang up caller
+            43.29 → finish
+        "#]],
+    );
+}
+
+#[test]
+fn a_wish_that_was_hardly_heard_is_confirmed_first() {
+    check(
+        "
+        0.0 start zh wang
+        9.5 caller~: 查一下我的账单
+        18.0 caller: 对
+        30.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh c-wang
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
+            11.10 caller said "查一下我的账单"
+            11.12 intent bill-query 930
+            11.17 say confirm-intent: 您说的是查账单，对吗？
+            18.58 caller said "对"
+            18.58 flow bill at who
+            18.70 connector ok
+            18.75 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            24.92 say bill-want-lines: 要听一下明细吗？
+        "#]],
+    );
+}
+
+#[test]
+fn an_article_is_confirmed_first_for_words_hardly_heard() {
+    check(
+        "
+        0.0 start en
+        8.0 caller~: how long do refunds take
+        16.0 caller: yes
+        24.0 end
+        ",
+        expect![[r#"
+            0.00 call started en
+            0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
+            5.14 say welcome-open: How can I help you today?
+            9.88 caller said "how long do refunds take"
+            9.90 intent refund-how-long 900
+            9.95 say confirm-intent: I understood: How long a refund takes. Is that right?
+            16.70 caller said "yes"
+            16.72 passages, best 800
+            16.77 say passage: The money is back within five working days. Banks may take a day longer.
+            21.14 say did-that-help: Does that answer your question?
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_is_hung_up_on_or_lectured_for_words_hardly_heard() {
+    check(
+        "
+        0.0 start zh
+        9.5 caller~: 没有了谢谢
+        24.0 caller~: 蓝色的大象会飞
+        36.0 end
+        ",
+        expect![[r#"
+            0.00 call started zh
+            0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
+            5.32 say welcome-open: 请问有什么可以帮您？
+            10.78 caller said "没有了谢谢"
+            10.80 intent none 950
+            10.80 no match 1
+            10.85 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+            25.60 caller said "蓝色的大象会飞"
+            25.62 intent none 950
+            25.62 no match 2
+            25.67 say no-match-keys: 抱歉，我还是没听明白，我们试试按键吧。
+            29.14 say menu: 请按键选择：查订单，请按1；查快递，请按2；查账单，请按3；申请退款，请按4；预约上门，请按5；登记投诉，请按6；人工客服，请按0；重听，请按井号键。
         "#]],
     );
 }

@@ -17,22 +17,22 @@ fn a_known_caller_hears_the_bill() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.30 caller said "查一下账单"
-            12.32 intent bill-query 930
-            12.32 flow bill at who
-            12.44 connector ok
-            12.49 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            18.66 say bill-want-lines: 要听一下明细吗？
+            12.28 caller said "查一下账单"
+            12.30 intent bill-query 930
+            12.30 flow bill at who
+            12.42 connector ok
+            12.47 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            18.64 say bill-want-lines: 要听一下明细吗？
             21.58 caller said "要"
             21.58 slot want_lines = yes
             21.58 flow bill done
             21.63 say bill-lines: 明细是：分期手续费，13.74元。
             24.74 say anything-else: 请问还有别的可以帮您吗？
-            30.30 caller said "没有了谢谢"
-            30.35 say goodbye: 感谢您的来电，再见。
-            32.15 call ended: AssistantFinished
-            32.15 → hang up caller
-            33.65 → finish
+            30.28 caller said "没有了谢谢"
+            30.33 say goodbye: 感谢您的来电，再见。
+            32.13 call ended: AssistantFinished
+            32.13 → hang up caller
+            33.63 → finish
         "#]],
     );
 }
@@ -51,11 +51,11 @@ fn an_unknown_caller_gives_a_phone_number() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.48 caller said "查账单"
-            10.50 intent bill-query 930
-            10.50 flow bill at who
-            10.50 flow identify at phone
-            10.55 say phone-ask: 请说一下您注册用的手机号。
+            10.46 caller said "查账单"
+            10.48 intent bill-query 930
+            10.48 flow bill at who
+            10.48 flow identify at phone
+            10.53 say phone-ask: 请说一下您注册用的手机号。
             15.94 utterance ended: Complete
             16.14 caller said "一三八零零一三八零零零"
             16.14 slot phone = ****8000
@@ -86,11 +86,11 @@ fn a_phone_number_by_keys_stays_in_the_safe() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.34 caller said "check my bill"
-            9.36 intent bill-query 930
-            9.36 flow bill at who
-            9.36 flow identify at phone
-            9.41 say phone-ask: What's the phone number of your account?
+            9.32 caller said "check my bill"
+            9.34 intent bill-query 930
+            9.34 flow bill at who
+            9.34 flow identify at phone
+            9.39 say phone-ask: What's the phone number of your account?
             13.00 key •
             13.20 key •
             13.40 key •
@@ -132,11 +132,11 @@ fn an_order_number_is_read_back_and_corrected() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "where is my order"
-            9.64 intent order-status 880
-            9.64 flow order-status at which
-            9.64 flow pick-order at said
-            9.69 say order-ask: What's your order number? It has eight digits.
+            9.60 caller said "where is my order"
+            9.62 intent order-status 880
+            9.62 flow order-status at which
+            9.62 flow pick-order at said
+            9.67 say order-ask: What's your order number? It has eight digits.
             16.42 utterance ended: Complete
             16.62 caller said "two zero six one one zero one seven"
             16.62 slot order rejected: check digit or length
@@ -181,11 +181,11 @@ fn one_digit_is_put_right() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.48 caller said "查订单"
-            10.50 intent order-status 880
-            10.50 flow order-status at which
-            10.50 flow pick-order at said
-            10.55 say order-ask: 请说一下八位的订单号。
+            10.46 caller said "查订单"
+            10.48 intent order-status 880
+            10.48 flow order-status at which
+            10.48 flow pick-order at said
+            10.53 say order-ask: 请说一下八位的订单号。
             15.46 utterance ended: Complete
             15.66 caller said "二零六零九一五二"
             15.66 slot order = 20609152
@@ -218,12 +218,12 @@ fn an_order_number_said_with_the_wish() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            13.58 caller said "查一下订单二零六一一零一八"
-            13.60 intent order-status 880
-            13.60 flow order-status at which
-            13.60 flow pick-order at said
-            13.60 slot order = 20611018
-            13.65 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
+            13.56 caller said "查一下订单二零六一一零一八"
+            13.58 intent order-status 880
+            13.58 flow order-status at which
+            13.58 flow pick-order at said
+            13.58 slot order = 20611018
+            13.63 say order-read-back: 您的订单号是二零六一，一零一八，对吗？
             20.74 caller said "是的"
             20.74 slot order confirmed
             20.74 flow pick-order done
@@ -251,12 +251,12 @@ fn the_newest_order_is_offered_first() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "where is my parcel"
-            9.64 intent parcel-track 910
-            9.64 flow parcel at which
-            9.64 flow pick-order at said
-            9.76 connector ok
-            9.81 say order-is-newest: Your latest order is the women's down jacket. Is it about that one?
+            9.60 caller said "where is my parcel"
+            9.62 intent parcel-track 910
+            9.62 flow parcel at which
+            9.62 flow pick-order at said
+            9.74 connector ok
+            9.79 say order-is-newest: Your latest order is the women's down jacket. Is it about that one?
             16.70 caller said "yes"
             16.70 slot is_newest = yes
             16.70 flow pick-order done
@@ -295,12 +295,12 @@ fn a_refund_is_asked_for_and_confirmed() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.14 caller said "我要退款"
-            12.16 intent refund-request 900
-            12.16 flow refund at which
-            12.16 flow pick-order at said
-            12.28 connector ok
-            12.33 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            12.12 caller said "我要退款"
+            12.14 intent refund-request 900
+            12.14 flow refund at which
+            12.14 flow pick-order at said
+            12.26 connector ok
+            12.31 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
             18.58 caller said "对"
             18.58 slot is_newest = yes
             18.58 flow pick-order done
@@ -331,14 +331,14 @@ fn a_visit_is_picked_from_a_list() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.46 caller said "帮我约个师傅"
-            12.48 intent appointment-book 870
-            12.48 flow appointment at look-up
-            12.60 connector ok
-            12.65 say appointment-pick: 可以约这几个时间：第1个，11月23日上午11点到下午1点；第2个，11月23日下午2点到下午4点；
-            25.98 caller said "第二个"
-            25.98 slot slot = s-001
-            26.03 say appointment-sure: 约11月23日下午2点到下午4点，对吗？
+            12.44 caller said "帮我约个师傅"
+            12.46 intent appointment-book 870
+            12.46 flow appointment at look-up
+            12.58 connector ok
+            12.63 say appointment-pick: 可以约这几个时间：第1个，11月23日上午11点到下午1点；第2个，11月23日下午2点到下午4点；
+            25.96 caller said "第二个"
+            25.96 slot slot = s-001
+            26.01 say appointment-sure: 约11月23日下午2点到下午4点，对吗？
             33.58 caller said "对"
             33.58 slot sure = yes
             33.70 connector ok
@@ -362,17 +362,17 @@ fn no_visit_fits() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "I need a technician"
-            9.64 intent appointment-book 870
-            9.64 flow appointment at look-up
-            9.76 connector ok
-            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            20.34 caller said "none of them"
-            20.34 flow appointment handed_over
-            20.34 queue aftersales priority 2 because flow
-            20.34 → enqueue aftersales tier "vip" en intent appointment-book
-            20.39 say appointment-none-fits: No problem. A colleague will find another time with you.
-            23.75 → music on
+            9.60 caller said "I need a technician"
+            9.62 intent appointment-book 870
+            9.62 flow appointment at look-up
+            9.74 connector ok
+            9.79 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.32 caller said "none of them"
+            20.32 flow appointment handed_over
+            20.32 queue aftersales priority 2 because flow
+            20.32 → enqueue aftersales tier "vip" en intent appointment-book
+            20.37 say appointment-none-fits: No problem. A colleague will find another time with you.
+            23.73 → music on
         "#]],
     );
 }
@@ -392,25 +392,25 @@ fn three_bad_numbers_lead_to_a_person() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.34 caller said "check my order"
-            9.36 intent order-status 880
-            9.36 flow order-status at which
-            9.36 flow pick-order at said
-            9.41 say order-ask: What's your order number? It has eight digits.
-            15.62 caller said "um I don't know"
-            15.64 no match 1
-            15.69 say order-again: Could you say the order number again? It has eight digits.
-            23.06 caller said "no idea"
-            23.08 no match 2
-            23.13 say order-keys: Please enter the eight digits of the order number on the keypad.
-            33.34 caller said "really no idea"
-            33.36 no match 3
-            33.36 flow pick-order handed_over
-            33.36 flow order-status handed_over
-            33.36 queue service priority 0 because slot
-            33.36 → enqueue service tier "" en intent order-status
-            33.41 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
-            37.01 → music on
+            9.32 caller said "check my order"
+            9.34 intent order-status 880
+            9.34 flow order-status at which
+            9.34 flow pick-order at said
+            9.39 say order-ask: What's your order number? It has eight digits.
+            15.60 caller said "um I don't know"
+            15.62 no match 1
+            15.67 say order-again: Could you say the order number again? It has eight digits.
+            23.04 caller said "no idea"
+            23.06 no match 2
+            23.11 say order-keys: Please enter the eight digits of the order number on the keypad.
+            33.32 caller said "really no idea"
+            33.34 no match 3
+            33.34 flow pick-order handed_over
+            33.34 flow order-status handed_over
+            33.34 queue service priority 0 because slot
+            33.34 → enqueue service tier "" en intent order-status
+            33.39 say to-person-sorry: I'm sorry I couldn't help. I'll put you through to a person.
+            36.99 → music on
         "#]],
     );
 }
@@ -428,17 +428,17 @@ fn a_dead_connector_is_said_and_handed_over() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            12.30 caller said "查一下账单"
-            12.32 intent bill-query 930
-            12.32 flow bill at who
-            14.37 say one-moment: 正在为您查询，请稍等。
-            20.32 degraded: connector → the caller hears that it cannot be looked up now
-            20.32 connector: no answer in time
-            20.32 flow bill handed_over
-            20.32 queue service priority 2 because failed
-            20.32 → enqueue service tier "vip" zh intent bill-query
-            20.37 say system-down: 抱歉，系统现在查不到，我帮您转给同事处理。
-            24.15 → music on
+            12.28 caller said "查一下账单"
+            12.30 intent bill-query 930
+            12.30 flow bill at who
+            14.35 say one-moment: 正在为您查询，请稍等。
+            20.30 degraded: connector → the caller hears that it cannot be looked up now
+            20.30 connector: no answer in time
+            20.30 flow bill handed_over
+            20.30 queue service priority 2 because failed
+            20.30 → enqueue service tier "vip" zh intent bill-query
+            20.35 say system-down: 抱歉，系统现在查不到，我帮您转给同事处理。
+            24.13 → music on
         "#]],
     );
 }
@@ -458,10 +458,10 @@ fn out_of_hours_a_message_is_taken() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.48 caller said "转人工"
-            10.48 intent agent-request 1000
-            10.53 say closed: 现在不是人工服务时间，人工客服每天九点到二十一点。
-            15.08 say offer-message: 需要我帮您记下问题，让同事给您回电吗？
+            10.46 caller said "转人工"
+            10.46 intent agent-request 1000
+            10.51 say closed: 现在不是人工服务时间，人工客服每天九点到二十一点。
+            15.06 say offer-message: 需要我帮您记下问题，让同事给您回电吗？
             22.74 caller said "好的"
             22.74 flow callback at message
             22.79 say message-ask: 请说一下您的问题，我们上班后给您回电。
@@ -471,11 +471,11 @@ fn out_of_hours_a_message_is_taken() {
             33.12 flow callback done
             33.17 say message-filed: 记下了，编号是四八二，九一三，同事上班后会给您回电。
             37.90 say anything-else: 请问还有别的可以帮您吗？
-            44.98 caller said "没有了"
-            45.03 say goodbye: 感谢您的来电，再见。
-            46.83 call ended: AssistantFinished
-            46.83 → hang up caller
-            48.33 → finish
+            44.96 caller said "没有了"
+            45.01 say goodbye: 感谢您的来电，再见。
+            46.81 call ended: AssistantFinished
+            46.81 → hang up caller
+            48.31 → finish
         "#]],
     );
 }
@@ -495,17 +495,17 @@ fn another_wish_leads_out_of_a_question() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.80 caller said "查一下订单"
-            10.82 intent order-status 880
-            10.82 flow order-status at which
-            10.82 flow pick-order at said
-            10.87 say order-ask: 请说一下八位的订单号。
-            16.46 caller said "算了我要投诉"
-            16.48 intent complaint-file 880
-            16.48 flow pick-order left
-            16.48 flow order-status left
-            16.48 flow complaint at story
-            16.53 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
+            10.78 caller said "查一下订单"
+            10.80 intent order-status 880
+            10.80 flow order-status at which
+            10.80 flow pick-order at said
+            10.85 say order-ask: 请说一下八位的订单号。
+            16.44 caller said "算了我要投诉"
+            16.46 intent complaint-file 880
+            16.46 flow pick-order left
+            16.46 flow order-status left
+            16.46 flow complaint at story
+            16.51 say complaint-ask: 很抱歉给您添麻烦了。请说说发生了什么，我来登记。
             19.60 barge-in
             19.62 stopped after "很抱歉给您添麻烦了。请说说发生了什么"
             21.04 caller said "送货太慢"
@@ -513,12 +513,12 @@ fn another_wish_leads_out_of_a_question() {
             21.16 connector ok
             21.21 say complaint-filed: 已经登记好了，工单号是四八二，九一三，我们会在一个工作日内给您答复。
             27.38 say complaint-want-person: 现在要和人工客服谈谈吗？
-            30.82 caller said "再见"
-            30.82 flow complaint ended
-            30.87 say goodbye: 感谢您的来电，再见。
-            32.67 call ended: AssistantFinished
-            32.67 → hang up caller
-            34.17 → finish
+            30.80 caller said "再见"
+            30.80 flow complaint ended
+            30.85 say goodbye: 感谢您的来电，再见。
+            32.65 call ended: AssistantFinished
+            32.65 → hang up caller
+            34.15 → finish
         "#]],
     );
 }
@@ -538,19 +538,19 @@ fn the_list_is_answered_by_time() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "I need a technician"
-            9.64 intent appointment-book 870
-            9.64 flow appointment at look-up
-            9.76 connector ok
-            9.81 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
-            20.90 caller said "the two pm one please"
-            20.90 slot slot = s-001
-            20.95 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
-            25.62 caller said "hmm let me think"
-            25.64 no match 1
-            25.69 say yes-or-no: Please say yes or no.
-            32.95 no input 1
-            33.00 say no-input: Sorry, I didn't hear anything.
+            9.60 caller said "I need a technician"
+            9.62 intent appointment-book 870
+            9.62 flow appointment at look-up
+            9.74 connector ok
+            9.79 say appointment-pick: These times are free: Number 1, November 23, 11 am to 1 pm. Number 2, November 23, 2 pm to 4 pm.
+            20.88 caller said "the two pm one please"
+            20.88 slot slot = s-001
+            20.93 say appointment-sure: November 23, 2 pm to 4 pm, is that right?
+            25.60 caller said "hmm let me think"
+            25.62 no match 1
+            25.67 say yes-or-no: Please say yes or no.
+            32.93 no input 1
+            32.98 say no-input: Sorry, I didn't hear anything.
             33.70 caller said "yes"
             33.70 barge-in
             33.70 slot sure = yes

@@ -16,20 +16,20 @@ fn a_prompt_is_interrupted_by_a_wish() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            10.62 caller said "查一下我的账单"
-            10.64 intent bill-query 930
-            10.64 flow bill at who
-            10.76 connector ok
-            10.81 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            10.60 caller said "查一下我的账单"
+            10.62 intent bill-query 930
+            10.62 flow bill at who
+            10.74 connector ok
+            10.79 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
             13.60 barge-in
             13.62 stopped after "您10月的账单一共483.74元"
-            14.78 caller said "查一下快递到哪了"
-            14.80 intent parcel-track 910
-            14.80 flow bill left
-            14.80 flow parcel at which
-            14.80 flow pick-order at said
-            14.92 connector ok
-            14.97 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
+            14.76 caller said "查一下快递到哪了"
+            14.78 intent parcel-track 910
+            14.78 flow bill left
+            14.78 flow parcel at which
+            14.78 flow pick-order at said
+            14.90 connector ok
+            14.95 say order-is-newest: 您最近的一笔订单是女士羽绒服，是问这一单吗？
         "#]],
     );
 }
@@ -64,8 +64,8 @@ fn an_english_hum_does_not_stop_a_prompt() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            6.78 caller said "mm-hm"
-            6.78 backchannel
+            6.76 caller said "mm-hm"
+            6.76 backchannel
         "#]],
     );
 }
@@ -81,7 +81,7 @@ fn the_recording_notice_is_heard_to_its_end_and_the_wish_kept() {
         expect![[r#"
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
-            2.62 caller said "check my bill please"
+            2.60 caller said "check my bill please"
             5.11 intent bill-query 930
             5.11 flow bill at who
             5.11 flow identify at phone
@@ -104,11 +104,11 @@ fn agent_over_a_prompt_stops_it_at_once() {
             5.14 say welcome-open: How can I help you today?
             6.43 barge-in
             6.45 stopped after "How can I help you"
-            6.78 caller said "agent"
-            6.78 intent agent-request 1000
-            6.78 queue service priority 0 because asked
-            6.78 → enqueue service tier "" en intent -
-            6.83 say to-person: Of course. I'll put you through to a person.
+            6.76 caller said "agent"
+            6.76 intent agent-request 1000
+            6.76 queue service priority 0 because asked
+            6.76 → enqueue service tier "" en intent -
+            6.81 say to-person: Of course. I'll put you through to a person.
         "#]],
     );
 }
@@ -182,22 +182,22 @@ fn words_that_nobody_can_make_out_are_asked_for_at_once() {
             0.00 call started zh c-wang
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 王芳，您好。请问有什么可以帮您？
-            11.90 caller said ""
-            11.90 no match 1
-            11.95 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
-            25.62 caller said "查一下我的账单"
-            25.64 intent bill-query 930
-            25.64 flow bill at who
-            25.76 connector ok
-            25.81 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
-            31.98 say bill-want-lines: 要听一下明细吗？
-            39.42 no input 1
-            39.47 say no-input: 不好意思，我没有听到您说话。
-            40.60 barge-in
-            40.62 stopped after "不好意思，我"
-            41.60 caller said ""
-            41.65 say no-input: 不好意思，我没有听到您说话。
-            44.22 say bill-want-lines: 要听一下明细吗？
+            12.30 caller said ""
+            12.30 no match 1
+            12.35 say no-match: 不好意思，我没有听明白。您可以说，查账单，查快递，或者我要退款；也可以按0转人工。
+            25.60 caller said "查一下我的账单"
+            25.62 intent bill-query 930
+            25.62 flow bill at who
+            25.74 connector ok
+            25.79 say bill-open: 您10月的账单一共483.74元，还没有付清，最晚11月25日还款。
+            31.96 say bill-want-lines: 要听一下明细吗？
+            39.40 no input 1
+            39.45 say no-input: 不好意思，我没有听到您说话。
+            40.80 barge-in
+            40.82 stopped after "不好意思，我没有"
+            42.00 caller said ""
+            42.05 say no-input: 不好意思，我没有听到您说话。
+            44.62 say bill-want-lines: 要听一下明细吗？
         "#]],
     );
 }
@@ -214,7 +214,7 @@ fn a_cough_is_not_asked_about() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.10 caller said ""
+            10.50 caller said ""
         "#]],
     );
 }
@@ -231,11 +231,11 @@ fn nothing_more_at_the_open_question_is_a_goodbye() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.30 caller said "没有了谢谢"
-            10.35 say goodbye: 感谢您的来电，再见。
-            12.15 call ended: AssistantFinished
-            12.15 → hang up caller
-            13.65 → finish
+            10.28 caller said "没有了谢谢"
+            10.33 say goodbye: 感谢您的来电，再见。
+            12.13 call ended: AssistantFinished
+            12.13 → hang up caller
+            13.63 → finish
         "#]],
     );
 }
@@ -252,10 +252,9 @@ fn a_noise_that_is_no_word_starts_the_silence_anew() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            10.10 caller said ""
-            16.10 no input 1
-            16.15 say no-input: Sorry, I didn't hear anything.
-            18.00 say ask-open-short: What can I do for you?
+            10.50 caller said ""
+            16.50 no input 1
+            16.55 say no-input: Sorry, I didn't hear anything.
         "#]],
     );
 }
@@ -325,11 +324,11 @@ fn a_pause_for_thought_is_no_end() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            12.34 caller said "我想查一下我的账单"
-            12.36 intent bill-query 930
-            12.36 flow bill at who
-            12.36 flow identify at phone
-            12.41 say phone-ask: 请说一下您注册用的手机号。
+            12.32 caller said "我想查一下我的账单"
+            12.34 intent bill-query 930
+            12.34 flow bill at who
+            12.34 flow identify at phone
+            12.39 say phone-ask: 请说一下您注册用的手机号。
         "#]],
     );
 }
@@ -346,11 +345,11 @@ fn going_on_before_the_answer_makes_one_turn() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.80 caller said "我想退个款"
-            11.95 caller said "退款要多久"
-            11.97 intent refund-how-long 900
-            11.99 passages, best 800
-            12.04 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            10.78 caller said "我想退个款"
+            11.93 caller said "退款要多久"
+            11.95 intent refund-how-long 900
+            11.97 passages, best 800
+            12.02 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
         "#]],
     );
 }
@@ -367,8 +366,8 @@ fn repeat_says_the_question_again() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.90 caller said "can you say that again"
-            9.95 say welcome-open: How can I help you today?
+            9.88 caller said "can you say that again"
+            9.93 say welcome-open: How can I help you today?
         "#]],
     );
 }
@@ -386,14 +385,14 @@ fn thanks_and_goodbye() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.64 caller said "好的谢谢"
-            10.69 say you-are-welcome: 不客气。
-            11.46 say welcome-open: 请问有什么可以帮您？
-            14.82 caller said "再见"
-            14.87 say goodbye: 感谢您的来电，再见。
-            16.67 call ended: AssistantFinished
-            16.67 → hang up caller
-            18.17 → finish
+            10.62 caller said "好的谢谢"
+            10.67 say you-are-welcome: 不客气。
+            11.44 say welcome-open: 请问有什么可以帮您？
+            14.80 caller said "再见"
+            14.85 say goodbye: 感谢您的来电，再见。
+            16.65 call ended: AssistantFinished
+            16.65 → hang up caller
+            18.15 → finish
         "#]],
     );
 }
@@ -411,15 +410,15 @@ fn a_goodbye_is_taken_back() {
             0.00 call started zh
             0.05 say welcome-notice: 您好，这里是青禾商城。为了保证服务质量，本次通话会被录音。
             5.32 say welcome-open: 请问有什么可以帮您？
-            10.32 caller said "再见"
-            10.37 say goodbye: 感谢您的来电，再见。
+            10.30 caller said "再见"
+            10.35 say goodbye: 感谢您的来电，再见。
             11.60 barge-in
             11.62 stopped after "感谢您的来电，再"
-            12.94 caller said "等一下，退款要多久"
-            12.96 intent refund-how-long 900
-            12.98 passages, best 800
-            13.03 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
-            17.58 say did-that-help: 这样说清楚了吗？
+            12.92 caller said "等一下，退款要多久"
+            12.94 intent refund-how-long 900
+            12.96 passages, best 800
+            13.01 say passage: 收到退货后五个工作日内到账。银行卡可能再晚一两天。
+            17.56 say did-that-help: 这样说清楚了吗？
         "#]],
     );
 }
@@ -438,11 +437,11 @@ fn yes_over_the_end_of_the_question_is_an_answer() {
             0.00 call started en
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.62 caller said "where is my order"
-            9.64 intent order-status 880
-            9.64 flow order-status at which
-            9.64 flow pick-order at said
-            9.69 say order-ask: What's your order number? It has eight digits.
+            9.60 caller said "where is my order"
+            9.62 intent order-status 880
+            9.62 flow order-status at which
+            9.62 flow pick-order at said
+            9.67 say order-ask: What's your order number? It has eight digits.
             16.42 utterance ended: Complete
             16.62 caller said "two zero six one one zero one eight"
             16.62 slot order = 20611018
@@ -484,8 +483,8 @@ fn a_noise_that_never_ends_is_no_word_either() {
             33.22 say menu: Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund, press 4. To book a visit, press 5. To file a complaint, press 6. To talk to a person, press 0. To hear this again, press the hash key.
             40.80 utterance ended: Length
             41.00 caller said ""
-            41.40 barge-in
-            41.42 stopped after "Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund,"
+            41.60 barge-in
+            41.62 stopped after "Please choose with the keypad. To check an order, press 1. To track a parcel, press 2. To check your bill, press 3. To ask for a refund,"
             51.80 utterance ended: Length
             52.00 caller said ""
             52.00 no input 3
@@ -514,16 +513,16 @@ fn a_prompt_that_a_noise_cut_off_is_said_again() {
             0.00 call started en c-wang
             0.05 say welcome-notice: Hello, this is Greenfield Shop. This call is recorded so that we can serve you well.
             5.14 say welcome-open: How can I help you today?
-            9.34 caller said "check my bill"
-            9.36 intent bill-query 930
-            9.36 flow bill at who
-            9.48 connector ok
-            9.53 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
-            11.60 barge-in
-            11.62 stopped after "Your October bill is 483.74 yuan."
-            12.60 caller said ""
-            12.65 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
-            17.38 say bill-want-lines: Would you like to hear the items?
+            9.32 caller said "check my bill"
+            9.34 intent bill-query 930
+            9.34 flow bill at who
+            9.46 connector ok
+            9.51 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            11.80 barge-in
+            11.82 stopped after "Your October bill is 483.74 yuan. It"
+            13.00 caller said ""
+            13.05 say bill-open: Your October bill is 483.74 yuan. It isn't paid yet and is due on November 25.
+            17.78 say bill-want-lines: Would you like to hear the items?
         "#]],
     );
 }

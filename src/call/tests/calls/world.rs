@@ -64,6 +64,8 @@ pub struct World {
     dead: BTreeSet<String>,
     /// Speech that the recognizer rejects.
     mumbles: Vec<(CallTime, CallTime)>,
+    /// When words are said that the recognizer is not sure of.
+    faint: Vec<CallTime>,
     dialled: RequestId,
     pub log: Vec<String>,
     pub inputs: Vec<(CallTime, CallInput)>,
@@ -95,6 +97,7 @@ impl World {
             lang: Lang::Zh,
             dead: BTreeSet::new(),
             mumbles: Vec::new(),
+            faint: Vec::new(),
             dialled: LAST_DIALLED,
             log: Vec::new(),
             inputs: Vec::new(),
@@ -111,7 +114,7 @@ impl World {
         self.put(time, Happening::Input(input));
     }
 
-    /// Reads one line: `3.2 caller: 查一下我的账单`.
+    /// Reads one line: `3.2 caller: 查一下我的账单`; `caller~:` is hardly heard.
     fn line(&mut self, line: &str) -> CallTime {
         let (time, rest) = line.split_once(' ').unwrap_or((line, "end"));
         let time = at(time
@@ -119,7 +122,10 @@ impl World {
             .unwrap_or_else(|_| panic!("no time in {line:?}")));
         let rest = rest.trim();
         if let Some((who, text)) = rest.split_once(": ") {
-            let leg = if who == "caller" {
+            if who == "caller~" {
+                self.faint.push(time);
+            }
+            let leg = if who.starts_with("caller") {
                 LegId::CALLER
             } else {
                 LegId::FIRST_AGENT
@@ -442,6 +448,10 @@ impl World {
         let lang = if text.is_empty() { self.lang } else { lang };
         let mumbled = |(from, to): &(CallTime, CallTime)| *from < span.to && *to > span.from;
         let rejected = text.is_empty() && self.mumbles.iter().any(mumbled);
+        let faint = self
+            .faint
+            .iter()
+            .any(|at| span.from <= *at && *at < span.to);
         let found = slots::parse_on(&text, lang, self.call.expect(), Some(TODAY));
         let candidates = found.into_iter().map(candidate).collect();
         let transcript = Transcript {
@@ -450,7 +460,7 @@ impl World {
             words: Vec::new(),
             stage: Stage::Final,
             lang,
-            confidence: 900,
+            confidence: if faint { 100 } else { 900 },
             rejected,
         };
         let input = CallInput::Final {

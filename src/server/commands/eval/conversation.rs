@@ -1,11 +1,11 @@
 //! `sidetone eval conversation`: whole calls by synthesized callers against an engine of its own.
 
 use super::figures::{Figure, Report};
+use super::speech;
 use crate::commands::bench::OwnEngine;
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use sidetone_edge::{WebRtcCaller, WebRtcConfig};
-use sidetone_media::level_dbov;
 use sidetone_sim::call::place;
 use sidetone_sim::client::{Engine, Reader};
 use sidetone_sim::recorded::{After, Cue, Moment, RecordedCaller, Voice};
@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::task::JoinSet;
 
-/// Level of the callers' speech.
-const SPEECH_DBOV: f32 = -22.0;
 /// Silence before and after each sentence.
 const MARGIN_MS: usize = 200;
 const PATIENCE: Patience = Patience {
@@ -148,7 +146,7 @@ fn report(scenarios: &[Scenario], outcomes: &[Outcome], times: usize) -> anyhow:
     replies.sort_by(f64::total_cmp);
     for (name, share) in [("reply p50 ms", 50), ("reply p95 ms", 95)] {
         if let Some(ms) = replies.get(replies.len() * share / 100) {
-            report.note("scenarios", name, *ms);
+            report.note("scenarios", "", name, *ms);
         }
     }
     report.finish()
@@ -156,29 +154,10 @@ fn report(scenarios: &[Scenario], outcomes: &[Outcome], times: usize) -> anyhow:
 
 /// The caller's sentences in their voice, one after the other.
 async fn voice(scenario: &Scenario) -> anyhow::Result<Voice> {
-    let folder = tempfile::tempdir()?;
     let mut pcm: Vec<i16> = Vec::new();
     let mut cues = Vec::new();
     for say in &scenario.say {
-        let file = folder.path().join("said.wav");
-        let made = tokio::process::Command::new("espeak-ng")
-            .args(["-v", &scenario.voice.name])
-            .args(["-s", &scenario.voice.words_per_minute.to_string()])
-            .args(["-p", &scenario.voice.pitch.to_string()])
-            .arg("-w")
-            .arg(&file)
-            .arg("--")
-            .arg(say.spoken())
-            .output()
-            .await
-            .context("espeak-ng can't be started: install the Debian package of that name")?;
-        if !made.status.success() {
-            bail!(
-                "espeak-ng: {}",
-                String::from_utf8_lossy(&made.stderr).trim()
-            );
-        }
-        let speech = sidetone_media::wav::read_house(&std::fs::read(&file)?)?;
+        let speech = speech::say(&scenario.voice, say.spoken()).await?;
         let from_ms = pcm.len() * 1000 / RATE_HZ as usize;
         let margin = vec![0; MARGIN_MS * RATE_HZ as usize / 1000];
         pcm.extend(&margin);
@@ -193,7 +172,7 @@ async fn voice(scenario: &Scenario) -> anyhow::Result<Voice> {
             say: None,
         });
     }
-    bring_to_level(&mut pcm, scenario.noise_db);
+    speech::bring_to_level(&mut pcm, scenario.noise_db);
     let caller = RecordedCaller {
         id: scenario.name.clone(),
         lang: scenario.lang,
@@ -210,44 +189,4 @@ async fn voice(scenario: &Scenario) -> anyhow::Result<Voice> {
         caller,
         pcm: pcm.into(),
     })
-}
-
-/// Speech to its level, and noise under it.
-fn bring_to_level(pcm: &mut [i16], noise_db: Option<f32>) {
-    if pcm.is_empty() {
-        return;
-    }
-    let gain = 10f32.powf((SPEECH_DBOV - level_dbov(pcm)) / 20.0);
-    // Full scale of a uniform distribution is 4.8 dB above its level.
-    let noise = noise_db.map_or(0.0, |db| {
-        32_768.0 * 10f32.powf((SPEECH_DBOV - db + 4.8) / 20.0)
-    });
-    let mut state: u32 = 0x9E37_79B9;
-    for sample in pcm {
-        // Marsaglia's xorshift: the same noise every time.
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        let uniform = (state as f32 / u32::MAX as f32) * 2.0 - 1.0;
-        let sum = f32::from(*sample) * gain + uniform * noise;
-        *sample = sum.clamp(-32_768.0, 32_767.0) as i16;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn speech_and_noise_have_their_levels() {
-        let mut tone: Vec<i16> = (0..16_000)
-            .map(|n| ((n as f32 * 0.2).sin() * 20_000.0) as i16)
-            .collect();
-        bring_to_level(&mut tone, None);
-        assert!((level_dbov(&tone) - SPEECH_DBOV).abs() < 0.3);
-        let mut both = tone.clone();
-        bring_to_level(&mut both, Some(15.0));
-        let rest: Vec<i16> = both.iter().zip(&tone).map(|(a, b)| a - b).collect();
-        assert!((level_dbov(&rest) - (SPEECH_DBOV - 15.0)).abs() < 0.7);
-    }
 }

@@ -46,6 +46,41 @@ impl Figure {
     }
 }
 
+/// Brings rows into an order that follows from the seed.
+pub fn shuffle<T>(rows: &mut [T], seed: u64) {
+    let mut random = Random(seed);
+    for end in (1..rows.len()).rev() {
+        rows.swap(end, random.below(end + 1));
+    }
+}
+
+/// Share of right answers in each tenth of the score that has answers: (lower bound, share).
+pub fn right_by_score(rows: &[(f64, bool)]) -> Vec<(f64, f64)> {
+    let tenth = |score: f64| ((score * 10.0) as usize).min(9);
+    let share = |step: usize| {
+        let of: Vec<_> = rows.iter().filter(|row| tenth(row.0) == step).collect();
+        let right = of.iter().filter(|row| row.1).count();
+        (!of.is_empty()).then(|| (step as f64 / 10.0, right as f64 / of.len() as f64))
+    };
+    (0..10).filter_map(share).collect()
+}
+
+/// Expected calibration error over ten equal steps of the score (Guo et al. 2017): how far the share
+/// of right answers is from the score they were given.
+pub fn calibration_error(rows: &[(f64, bool)]) -> f64 {
+    let mut steps = [(0.0, 0.0, 0.0); 10];
+    for (score, right) in rows {
+        let step = &mut steps[((score * 10.0) as usize).min(9)];
+        *step = (
+            step.0 + 1.0,
+            step.1 + score,
+            step.2 + f64::from(u8::from(*right)),
+        );
+    }
+    let off = |(_, score, right): &(f64, f64, f64)| (score - right).abs();
+    steps.iter().map(off).sum::<f64>() / rows.len().max(1) as f64
+}
+
 /// A small reproducible generator (splitmix64).
 struct Random(u64);
 
@@ -61,20 +96,25 @@ impl Random {
 
 /// The figures of one evaluation.
 pub struct Report {
-    what: &'static str,
+    what: String,
     rows: Vec<Value>,
 }
 
 impl Report {
-    pub fn new(what: &'static str) -> Self {
-        println!(
-            "{:<26} {:<9} {:<24} {:>8}  95% interval",
-            what, "part", "figure", "value"
-        );
+    /// For a program with a table of its own: nothing is printed but where the figures went.
+    pub fn silent(what: &str) -> Self {
         Self {
-            what,
+            what: what.to_owned(),
             rows: Vec::new(),
         }
+    }
+
+    pub fn new(what: &str) -> Self {
+        println!(
+            "{:<26} {:<14} {:<24} {:>8}  95% interval",
+            what, "part", "figure", "value"
+        );
+        Self::silent(what)
     }
 
     pub fn add(&mut self, set: &str, part: &str, figure: Figure) {
@@ -86,7 +126,7 @@ impl Report {
             rows,
         } = figure;
         println!(
-            "{set:<26} {part:<9} {name:<24} {:>7.1}%  {:.1} to {:.1}  ({rows} rows)",
+            "{set:<26} {part:<14} {name:<24} {:>7.1}%  {:.1} to {:.1}  ({rows} rows)",
             value * 100.0,
             low * 100.0,
             high * 100.0
@@ -98,10 +138,15 @@ impl Report {
     }
 
     /// A figure without an interval.
-    pub fn note(&mut self, set: &str, name: &str, value: f64) {
-        println!("{set:<26} {:<9} {name:<24} {value:>8.3}", "");
+    pub fn note(&mut self, set: &str, part: &str, name: &str, value: f64) {
+        println!("{set:<26} {part:<14} {name:<24} {value:>8.3}");
+        self.keep(set, part, name, value);
+    }
+
+    /// A figure that is only written.
+    pub fn keep(&mut self, set: &str, part: &str, name: &str, value: f64) {
         self.rows
-            .push(json!({ "set": set, "figure": name, "value": value }));
+            .push(json!({ "set": set, "part": part, "figure": name, "value": value }));
     }
 
     /// Writes `eval/results/<what>.json`.
