@@ -69,30 +69,24 @@ impl IntentClassifier {
     /// to about 1000. Empty text is `none`.
     pub fn classify(&self, text: &str, lang: Lang) -> Vec<IntentScore> {
         let began = std::time::Instant::now();
-        let out = self.score(text);
+        let out = self.score(self.see(text));
         metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
             .record(began.elapsed().as_secs_f64());
         out
     }
 
     /// The same for a text that may have been another: `readings` are the texts with their shares of
-    /// the likelihood, and every intent gets the mean of its scores.
+    /// the likelihood, the first of them the likeliest. What is classified is the mean of what is
+    /// seen of them, as long as the first one's.
     pub fn classify_readings(&self, readings: &[(&str, f32)], lang: Lang) -> Vec<IntentScore> {
-        let mut sums: BTreeMap<IntentId, f32> = BTreeMap::new();
-        let all: f32 = readings.iter().map(|(_, share)| share).sum();
-        for (text, share) in readings {
-            for one in self.classify(text, lang) {
-                *sums.entry(one.intent).or_default() += f32::from(one.score) * share / all;
-            }
-        }
-        let mut out: Vec<IntentScore> = sums
-            .into_iter()
-            .map(|(intent, score)| IntentScore {
-                intent,
-                score: score.round() as u16,
-            })
+        let began = std::time::Instant::now();
+        let seen = readings
+            .iter()
+            .map(|(text, share)| (self.see(text), *share))
             .collect();
-        out.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.intent.cmp(&b.intent)));
+        let out = self.score(mean(seen));
+        metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
+            .record(began.elapsed().as_secs_f64());
         out
     }
 
@@ -116,8 +110,7 @@ impl IntentClassifier {
         if kept.len() < 2 { whole } else { kept }
     }
 
-    fn score(&self, text: &str) -> Vec<IntentScore> {
-        let seen = self.see(text);
+    fn score(&self, seen: Seen) -> Vec<IntentScore> {
         if seen.x.index.is_empty() {
             return self.only_none();
         }
@@ -226,6 +219,30 @@ impl IntentClassifier {
             x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
         }
         Seen { x, known }
+    }
+}
+
+/// What is seen of several readings of one sentence, by their shares.
+fn mean(readings: Vec<(Seen, f32)>) -> Seen {
+    let all: f32 = readings.iter().map(|(_, share)| share).sum();
+    let norm = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let length = readings
+        .first()
+        .map_or(0.0, |(seen, _)| norm(&seen.x.value));
+    let mut known = 0.0;
+    let mut sums: BTreeMap<u32, f32> = BTreeMap::new();
+    for (seen, share) in &readings {
+        known += seen.known * share / all;
+        for (&index, value) in seen.x.index.iter().zip(&seen.x.value) {
+            *sums.entry(index).or_default() += value * share / all;
+        }
+    }
+    let (index, mut value): (Vec<u32>, Vec<f32>) = sums.into_iter().unzip();
+    let longer = length / norm(&value).max(1e-6);
+    value.iter_mut().for_each(|v| *v *= longer);
+    Seen {
+        x: Sparse { index, value },
+        known,
     }
 }
 
@@ -418,6 +435,27 @@ mod tests {
             let sum: u32 = got.iter().map(|s| u32::from(s.score)).sum();
             assert!((980..=1020).contains(&sum), "{sum}");
         }
+    }
+
+    #[test]
+    fn other_readings_bring_the_word_that_the_best_one_lost() {
+        let c = IntentClassifier::train(&examples(), None, 7);
+        let of = |readings: &[(&str, f32)]| {
+            let scores = c.classify_readings(readings, Lang::En);
+            let parcel = scores.iter().find(|one| one.intent.as_str() == "parcel");
+            parcel.map_or(0, |one| one.score)
+        };
+        let alone = of(&[("where is my partial", 1.0)]);
+        let several = of(&[
+            ("where is my partial", 1.0),
+            ("where is my parcel", 0.8),
+            ("wears my parcel", 0.5),
+        ]);
+        assert!(several > alone, "{several} {alone}");
+        assert_eq!(
+            c.classify_readings(&[("track my package", 1.0)], Lang::En),
+            c.classify("track my package", Lang::En)
+        );
     }
 
     #[test]

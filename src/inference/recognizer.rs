@@ -144,8 +144,8 @@ pub struct Recognized {
     pub words: Vec<HeardWord>,
     /// 0..=1000, calibrated: the share of such texts that are right.
     pub confidence: u16,
-    /// What else it may be, best first, and how much less likely a token of it is on the mean
-    /// (natural logarithm). Nothing where the text was taken away, put right, or heard in pieces.
+    /// What else it may be, best first, and its share of the likelihood, where the text has 1.
+    /// Nothing where the text was taken away, put right, or heard in pieces.
     pub others: Vec<(Heard, f32)>,
     /// What the confidence was made of.
     pub evidence: Evidence,
@@ -157,21 +157,10 @@ pub struct Recognized {
     pub rejected: Option<Rejected>,
 }
 
-/// How fast a reading's share falls with what a token of it is less likely on the mean.
-const SHARPNESS: f32 = 8.0;
-
-impl Recognized {
-    /// The text and what else it may be, with shares of the likelihood. The text comes first and has 1.
-    pub fn readings(&self) -> Vec<(&str, f32)> {
-        let k: f32 = std::env::var("K")
-            .ok()
-            .and_then(|k| k.parse().ok())
-            .unwrap_or(SHARPNESS);
-        let others = self.others.iter();
-        std::iter::once((self.text.reveal(), 1.0))
-            .chain(others.map(|(text, less)| (text.reveal(), (k * less).exp())))
-            .collect()
-    }
+/// A text and what else it may be, with their shares of the likelihood.
+pub fn readings<'a>(text: &'a str, others: &'a [(Heard, f32)]) -> Vec<(&'a str, f32)> {
+    let others = others.iter().map(|(text, share)| (text.reveal(), *share));
+    std::iter::once((text, 1.0)).chain(others).collect()
 }
 
 /// Why there is no text.

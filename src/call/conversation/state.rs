@@ -34,7 +34,7 @@ pub(super) enum Awaiting {
     Request,
     /// The keypad menu was read out.
     Menu,
-    /// "You'd like to …, is that right?"
+    /// "I understood: …. Is that right?"
     IntentConfirm(IntentId),
     /// "Does that answer it?"
     Helped,

@@ -241,7 +241,7 @@ impl Call {
         }
     }
 
-    /// "You'd like to …, is that right?"
+    /// "I understood: …. Is that right?"
     pub(super) fn confirm_intent(&mut self, intent: IntentId) {
         let title = self
             .book

@@ -1,4 +1,5 @@
-//! How one stretch of sound becomes tokens: whisper.cpp's greedy pass for partials, our own search where the text is final.
+//! How one stretch of sound becomes tokens: whisper.cpp's greedy pass for partials, our own search
+//! where the text is final.
 
 use super::Job;
 use super::search::{Candidate, Limits, search};
@@ -13,6 +14,15 @@ use whisper_rs::WhisperError;
 
 /// Texts kept beside the best.
 const OTHERS_MAX: usize = 7;
+/// How fast a text's share falls with what a token of it is less likely on the mean. `None`: the best
+/// text stands alone. By `sidetone eval intents --spoken` on dev sentences the others bring the wish
+/// of 54 in 100 English sentences instead of 48, and 68 of Chinese ones instead of 71.
+fn sharpness(lang: Lang) -> Option<f32> {
+    match lang {
+        Lang::En => Some(8.0),
+        Lang::Zh => None,
+    }
+}
 
 /// Scores of what may follow a text, when the decoder holds another: it goes back to what both have
 /// in common.
@@ -88,10 +98,15 @@ impl Worker {
             return Ok(Decoded::default());
         };
         let mut decoded = join(&self.pieces_of(first));
-        decoded.others = ranked
-            .take(OTHERS_MAX)
-            .map(|(score, text)| (join(&self.pieces_of(text)).text, score - best))
-            .collect();
+        if let Some(sharpness) = sharpness(job.lang) {
+            decoded.others = ranked
+                .take(OTHERS_MAX)
+                .map(|(score, text)| {
+                    let share = (sharpness * (score - best)).exp();
+                    (join(&self.pieces_of(text)).text, share)
+                })
+                .collect();
+        }
         Ok(decoded)
     }
 
@@ -117,15 +132,13 @@ impl Worker {
     fn ranked<'a>(&self, texts: &'a [Candidate], lang: Lang) -> Vec<(f32, &'a Candidate)> {
         let mean = |sum: f32, text: &Candidate| sum / (text.tokens.len() + 2) as f32;
         let by_sound = |text: &&Candidate| mean(text.by_sound(), text);
-        let loudest = texts
+        let first = texts
             .iter()
             .max_by(|a, b| by_sound(a).total_cmp(&by_sound(b)));
-        let (Some(weighing), Some(loudest)) = (&self.config.ngram, loudest) else {
+        let something = first.is_some_and(|text| !text.tokens.is_empty());
+        let Some(weighing) = self.config.ngram.as_ref().filter(|_| something) else {
             return Vec::new();
         };
-        if loudest.tokens.is_empty() {
-            return Vec::new();
-        }
         let token = |id: i32| u16::try_from(id).unwrap_or_default();
         let begin = token(self.prompts[lang as usize][0]);
         let end = self.special as u16;

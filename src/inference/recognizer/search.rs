@@ -77,9 +77,10 @@ pub(super) fn search<E>(
         next.truncate(2 * limits.beam);
         let best = next.first().map_or(f32::MIN, |first| first.0);
         let mut grown: Vec<Candidate> = Vec::new();
-        for (so_far, from, token, log_p) in next {
+        for (rank, (so_far, from, token, log_p)) in next.into_iter().enumerate() {
             match token {
-                None => ended += 1,
+                // An end that is less likely than as many texts that go on ends nothing.
+                None => ended += usize::from(rank < limits.beam),
                 Some(token) if grown.len() < limits.beam && so_far > best - FAR => {
                     let mut text = open[from].clone();
                     text.tokens.push(token);

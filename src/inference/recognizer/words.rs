@@ -18,8 +18,7 @@ pub(super) struct Decoded {
     pub words: Vec<(String, f32)>,
     /// Log probabilities of the tokens, for the confidence of the whole.
     pub log_p: Vec<f32>,
-    /// What else it may be, best first, and how much less likely a token of it is on the mean,
-    /// natural logarithm.
+    /// What else it may be, best first, and its share of the likelihood, where this has 1.
     pub others: Vec<(String, f32)>,
 }
 

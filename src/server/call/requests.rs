@@ -7,7 +7,7 @@ use super::{CallHandle, CallMessage};
 use crate::connectors::Question;
 use sidetone_call::{Expect, Request, slots};
 use sidetone_inference::InferenceError;
-use sidetone_inference::recognizer::{Hint, Job, Recognized, Rejected};
+use sidetone_inference::recognizer::{Hint, Job, Recognized, Rejected, readings};
 use sidetone_inference::synth::{Say, Voice};
 use sidetone_records::masking::HeardWord;
 use sidetone_records::vault::Side;
@@ -19,6 +19,21 @@ use std::time::{Duration, Instant};
 const CONNECTOR_LIMIT: Duration = Duration::from_secs(4);
 /// Answers of the knowledge base that a conversation looks at.
 const PASSAGES_MAX: usize = 3;
+
+/// What else the caller's last utterance may have been: it helps to tell what is wanted, and goes nowhere
+/// else.
+pub(super) struct Unsure {
+    utterance: UtteranceId,
+    /// As it was shown.
+    text: String,
+    others: Vec<(Heard, f32)>,
+}
+
+impl Unsure {
+    fn is_of(&self, utterance: UtteranceId, text: &str) -> bool {
+        self.utterance == utterance && self.text == text
+    }
+}
 
 impl CallTask {
     pub(super) fn carry_out(&mut self, request: Request) {
@@ -175,7 +190,12 @@ impl CallTask {
 
     fn classify(&mut self, request: RequestId, utterance: UtteranceId, text: &str, lang: Lang) {
         let began = Instant::now();
-        let scores = self.facts.content.classifier.classify(text, lang);
+        let classifier = &self.facts.content.classifier;
+        let unsure = self.unsure.as_ref();
+        let scores = match unsure.filter(|unsure| unsure.is_of(utterance, text)) {
+            Some(unsure) => classifier.classify_readings(&readings(text, &unsure.others), lang),
+            None => classifier.classify(text, lang),
+        };
         self.took(LatencyStage::Intent, Some(utterance), began.elapsed());
         self.give(CallInput::Understood { request, scores });
     }
@@ -299,6 +319,13 @@ impl CallTask {
             lang: heard.lang,
             confidence: heard.confidence,
         };
+        if leg == LegId::CALLER {
+            self.unsure = Some(Unsure {
+                utterance,
+                text: transcript.text.as_str().to_owned(),
+                others: heard.others,
+            });
+        }
         if leg == LegId::CALLER
             && let Some(spoke_to) = self.caller_spoke_to
         {

@@ -11,6 +11,7 @@ use super::leg::Leg;
 use super::legs::Tickets;
 use super::mixer::{Mixer, Voices};
 use super::mouth::{Mouth, MouthSignal};
+use super::requests::Unsure;
 use super::{CallHandle, CallMessage, Caller};
 use crate::house::House;
 use crate::safe::Safe;
@@ -109,6 +110,7 @@ pub(super) struct CallTask {
     pub caller_spoke_to: Option<CallTime>,
     /// When the sound of the prompt that comes next was asked for.
     pub prompt_asked: Option<(PromptId, CallTime)>,
+    pub(super) unsure: Option<Unsure>,
 }
 
 impl CallTask {
@@ -156,6 +158,7 @@ impl CallTask {
             over: false,
             caller_spoke_to: None,
             prompt_asked: None,
+            unsure: None,
             began,
             handle,
             house,

@@ -73,6 +73,7 @@ fn en_piece(words: &[&str]) -> Option<(String, usize)> {
         .or_else(|| en_clock(words))
         .or_else(|| en_money(words))
         .or_else(|| en_decimal(words))
+        .or_else(|| en_abroad(words))
         .or_else(|| en_digits(words))
         .or_else(|| en_year(words))
         .or_else(|| en_ordinal(words))
@@ -334,6 +335,20 @@ fn en_decimal(words: &[&str]) -> Option<(String, usize)> {
     Some((format!("{whole}.{digits}"), used + 1 + digits.len()))
 }
 
+/// "plus forty four seven seven …" → "+44 77…": a number that is dialled from abroad.
+fn en_abroad(words: &[&str]) -> Option<(String, usize)> {
+    let ["plus", rest @ ..] = words else {
+        return None;
+    };
+    if let Some((code, used)) = en::below_hundred(rest).filter(|(code, _)| *code >= 10)
+        && let Some((digits, more)) = en_digits(&rest[used..]).filter(|(d, _)| d.len() >= 6)
+    {
+        return Some((format!("+{code} {digits}"), 1 + used + more));
+    }
+    let (digits, used) = en_digits(rest).filter(|(digits, _)| digits.len() >= 8)?;
+    Some((format!("+{digits}"), 1 + used))
+}
+
 /// Three and more single digits in a row, "double" and "triple" among them.
 fn en_digits(words: &[&str]) -> Option<(String, usize)> {
     let mut digits = String::new();
@@ -348,8 +363,14 @@ fn en_digits(words: &[&str]) -> Option<(String, usize)> {
         let Some(digit) = words.get(place).and_then(|word| en::unit(word)) else {
             break;
         };
-        // "one hundred" and "two million" are no digits in a row.
         let next = words.get(place + 1).copied().unwrap_or("");
+        if next == "hundred" && times == 1 && digits.len() >= 3 {
+            // "oh seven seven double oh nine hundred one two three".
+            digits.push_str(&format!("{digit}00"));
+            at = place + 2;
+            continue;
+        }
+        // "one hundred" and "two million" are no digits in a row.
         if next == "hundred" || next == "point" || en::scale(next).is_some() {
             return None;
         }

@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use sidetone_call::CallPolicy;
 use sidetone_inference::intent::IntentClassifier;
 use sidetone_inference::phonetic::pinyin;
-use sidetone_inference::recognizer::{Hint, Job, Place, Recognizer, RecognizerConfig};
+use sidetone_inference::recognizer::{Hint, Job, Place, Recognizer, RecognizerConfig, readings};
 use sidetone_sim::scenario::ScenarioVoice;
 use sidetone_types::*;
 use std::collections::BTreeSet;
@@ -139,7 +139,7 @@ async fn speak(
         let words = heard.text.reveal();
         let by_best = best(words).filter(|_| !words.is_empty());
         let by_sound = house
-            .classify_readings(&heard.readings(), lang)
+            .classify_readings(&readings(words, &heard.others), lang)
             .into_iter()
             .next()
             .filter(|_| !words.is_empty());
