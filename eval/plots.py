@@ -116,14 +116,16 @@ def calibration():
 
 
 def latency():
-    """Time to the reply against callers at the same time."""
+    """Time to the final text against callers at the same time, ours and a whisper.cpp server's."""
     rows = {}
-    for f in figures('call'):
-        rows.setdefault(f['figure'], []).append((float(f['part'].split()[0]), f['value']))
-    p = Plot('Latency against callers at the same time', 'callers on two cores', 'ms after the end of speech', (0, 10), (0, 1000))
-    for name in ('text p50 ms', 'text p95 ms', 'reply p50 ms', 'reply p95 ms'):
-        if name in rows:
-            p.line(name.replace(' ms', ''), sorted(rows[name]))
+    for f in figures('asr-bench'):
+        if f['figure'].startswith('final '):
+            rows.setdefault((f['set'], f['figure'].split()[1]), []).append((float(f['part'].split()[0]), f['value']))
+    most = max(x for points in rows.values() for x, _ in points)
+    p = Plot('Final text: latency against callers', 'callers at the same time, two cores', 'ms after the last word', (0, most), (0, 1000))
+    for (of, share), points in rows.items():
+        p.line(f"{of.split()[0].replace('.cpp', '')} {share}", sorted(points), of != 'sidetone')
+    p.line('goal', [(0, 500), (most, 500)], True, False)
     p.save('latency')
 
 

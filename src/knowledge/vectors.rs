@@ -5,7 +5,7 @@
 //! scan's time is; the second look makes up for their coarseness.
 
 use crate::KnowledgeError;
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 use sidetone_types::Lang;
 use std::pin::Pin;
 
@@ -91,13 +91,8 @@ impl Exact {
         if self.is_empty() || query.len() != self.dims {
             return Vec::new();
         }
-        let mut coarse = self.scan(query);
-        let wanted = (k * LOOK_AGAIN).max(32).min(coarse.len());
-        if wanted < coarse.len() {
-            coarse.select_nth_unstable_by(wanted, |a, b| b.0.cmp(&a.0));
-            coarse.truncate(wanted);
-        }
-        let mut best: Vec<Neighbour> = coarse
+        let mut best: Vec<Neighbour> = self
+            .scan(query, (k * LOOK_AGAIN).max(32))
             .into_iter()
             .map(|(_, passage)| Neighbour {
                 passage,
@@ -130,18 +125,59 @@ impl Exact {
         all
     }
 
-    fn scan(&self, query: &[f32]) -> Vec<(i32, u32)> {
+    /// The `wanted` nearest by their bytes, in no order.
+    fn scan(&self, query: &[f32], wanted: usize) -> Vec<(i32, u32)> {
         let mut asked = Vec::with_capacity(self.dims);
         quantize(query, widest(query), &mut asked);
-        let mut out = Vec::with_capacity(self.len());
         // Compiled once for each level of the processor and chosen at run time.
-        self.arch.dispatch(|| {
-            for (passage, vector) in self.bytes.chunks_exact(self.dims).enumerate() {
-                out.push((dot_bytes(vector, &asked), passage as u32));
+        self.arch.dispatch(Scan {
+            vectors: self.bytes.chunks_exact(self.dims),
+            asked: &asked,
+            wanted,
+        })
+    }
+}
+
+/// The scan as a type: a closure is not always inlined into what is compiled for the processor's
+/// level.
+struct Scan<'a> {
+    vectors: std::slice::ChunksExact<'a, i8>,
+    asked: &'a [i8],
+    wanted: usize,
+}
+
+impl NullaryFnOnce for Scan<'_> {
+    type Output = Vec<(i32, u32)>;
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        // Few are nearer than the last of the wanted ones so far: only these are kept.
+        let mut out = Vec::with_capacity(8 * self.wanted);
+        let mut least = i32::MIN;
+        for (passage, vector) in self.vectors.enumerate() {
+            let score = dot_bytes(vector, self.asked);
+            if score >= least {
+                out.push((score, passage as u32));
+                if out.len() == 8 * self.wanted {
+                    least = nearest_only(&mut out, self.wanted);
+                }
             }
-        });
+        }
+        nearest_only(&mut out, self.wanted);
         out
     }
+}
+
+/// Drops all but the nearest `wanted`, and gives the score of the last of them.
+fn nearest_only(scored: &mut Vec<(i32, u32)>, wanted: usize) -> i32 {
+    if scored.len() <= wanted || wanted == 0 {
+        return i32::MIN;
+    }
+    // Equal scores by number, so that the answer is the same on every machine.
+    let order = |a: &(i32, u32), b: &(i32, u32)| b.0.cmp(&a.0).then(a.1.cmp(&b.1));
+    scored.select_nth_unstable_by(wanted - 1, order);
+    scored.truncate(wanted);
+    scored.iter().map(|one| one.0).min().unwrap_or(i32::MIN)
 }
 
 /// Numbers as bytes, `widest` becoming 127. All vectors of an index share the scale, so that their
@@ -159,11 +195,13 @@ fn widest(numbers: &[f32]) -> f32 {
     numbers.iter().fold(0.0, |widest, v| v.abs().max(widest))
 }
 
+/// 127² times the axes is far from an overflow, and a check at every step is what keeps a loop from
+/// becoming vector instructions.
 #[inline(always)]
 fn dot_bytes(a: &[i8], b: &[i8]) -> i32 {
     let mut sum = 0i32;
     for (x, y) in a.iter().zip(b) {
-        sum += i32::from(i16::from(*x) * i16::from(*y));
+        sum = sum.wrapping_add(i32::from(*x).wrapping_mul(i32::from(*y)));
     }
     sum
 }
