@@ -121,7 +121,7 @@ def latency():
     for f in figures('asr-bench'):
         if f['figure'].startswith('final '):
             rows.setdefault((f['set'], f['figure'].split()[1]), []).append((float(f['part'].split()[0]), f['value']))
-    most = max(x for points in rows.values() for x, _ in points)
+    most = 20 * -(-max(x for points in rows.values() for x, _ in points) // 20)
     p = Plot('Final text: latency against callers', 'callers at the same time, two cores', 'ms after the last word', (0, most), (0, 1000))
     for (of, share), points in rows.items():
         p.line(f"{of.split()[0].replace('.cpp', '')} {share}", sorted(points), of != 'sidetone')
