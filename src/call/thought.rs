@@ -106,24 +106,13 @@ fn is_count_of_nothing(text: &str) -> bool {
 
 /// A month that has no day yet: "十一月", "in november".
 fn is_month(text: &str) -> bool {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     lower.ends_with('月')
-        || words.len() <= 2 && words.last().is_some_and(|last| MONTHS.contains(last))
+        || words.len() <= 2
+            && words
+                .last()
+                .is_some_and(|last| slots::MONTHS.contains(last))
 }
 
 /// Whether a time of day is in it.

@@ -241,21 +241,23 @@ fn zh_calendar(text: &str, today: Option<Day>, expected: bool) -> Option<ParsedS
     ))
 }
 
+/// The English months in order, small letters.
+pub(crate) const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 fn month_of(word: &str) -> Option<u8> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let place = MONTHS.iter().position(|month| {
         *month == word
             || (word.len() >= 3 && word != "mar" && month.starts_with(word) && word.len() <= 4)

@@ -14,6 +14,7 @@ mod words;
 mod zh;
 
 pub use dates::Day;
+pub(crate) use dates::MONTHS;
 pub use digits::luhn;
 pub(crate) use digits::{splice, trailing_digits};
 pub use itn::itn;

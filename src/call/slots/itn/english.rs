@@ -1,6 +1,6 @@
 //! English: "july twenty fifth" → "july 25", "eleven dollars and fifty cents" → "$11.50".
 
-use crate::slots::en;
+use crate::slots::{MONTHS, en};
 
 pub(super) fn written(text: &str) -> String {
     let tokens = en::tokens(text);
@@ -94,21 +94,7 @@ fn en_piece(words: &[&str]) -> Option<(String, usize)> {
 }
 
 fn is_month(word: &str) -> bool {
-    matches!(
-        word,
-        "january"
-            | "february"
-            | "march"
-            | "april"
-            | "may"
-            | "june"
-            | "july"
-            | "august"
-            | "september"
-            | "october"
-            | "november"
-            | "december"
-    )
+    MONTHS.contains(&word)
 }
 
 /// An ordinal below 32: value and words.
