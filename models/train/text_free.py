@@ -49,7 +49,7 @@ def _texts():
 
 
 def _public():
-    """(language, text) of the training parts of three sets: BANKING77 (CC BY 4.0), CLINC150 (CC BY 3.0), CrossWOZ (Apache-2.0)."""
+    """(language, text) of BANKING77's (CC BY 4.0) and CLINC150's (CC BY 3.0) training parts, CrossWOZ (Apache-2.0), SGD (CC BY-SA 4.0)."""
     folder = os.environ.get('TEXTS')
     if not folder:
         return
@@ -59,6 +59,10 @@ def _public():
     for line in open(f'{folder}/crosswoz/user_intents_dev.jsonl', encoding='utf8'):
         for t in re.split('[。！？；，]', json.loads(line)['text']):
             yield 'zh', t
+    for line in open(f'{folder}/sgd/dev_300.jsonl', encoding='utf8'):
+        for turn in json.loads(line)['turns']:
+            for t in re.split(r'[.!?](?:\s|$)', turn['text']):
+                yield 'en', t
 
 
 def _each_once(texts):

@@ -111,12 +111,16 @@ def main():
     ap.add_argument('--cedict', required=True)
     ap.add_argument('--out', required=True)
     ap.add_argument('--dims', type=int, default=256)
+    ap.add_argument('--axes', help='where the axes go, for sentences.py')
     a = ap.parse_args()
     torch.set_grad_enabled(False)
     encoder = Encoder(a.encoder)
     parts = [english(encoder), chinese(encoder, a.cedict)]
     x = np.concatenate([(v - v.mean(0)) * (A / (A + f))[:, None] for _, v, f in parts]).astype(np.float32)
-    x = x @ np.linalg.svd(x[::3], full_matrices=False)[2][:a.dims].T
+    axes = np.linalg.svd(x[::3], full_matrices=False)[2][:a.dims].T
+    x = x @ axes
+    if a.axes:
+        np.savez(a.axes, axes=axes)
     scales = np.abs(x).max(1) / 127
     os.makedirs(a.out, exist_ok=True)
     save_file({'vectors': np.round(x / scales[:, None]).astype(np.int8), 'scales': scales.astype(np.float32)}, a.out + '/words.safetensors')

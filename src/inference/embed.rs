@@ -1,18 +1,21 @@
 //! Texts as vectors, for the dense half of the search and beside the intent classifier.
 //!
-//! Four backends: [`Words`] (the word vectors that ship), [`Bert`] (candle; BERT-family safetensors
+//! Five backends: [`Sentences`] (the encoder that ships), [`Words`] (word vectors alone), [`Bert`] (candle; BERT-family safetensors
 //! with `tokenizer.json` and `config.json`), [`Onnx`] (ONNX Runtime, loaded at run time), and
 //! [`Hashed`], which needs no file. [`open`] takes the best that a folder offers.
 
 mod bert;
 mod hashed;
 mod onnx;
+mod sentences;
 mod tokens;
+mod transformer;
 mod words;
 
 pub use bert::Bert;
 pub use hashed::Hashed;
 pub use onnx::{Onnx, find_runtime};
+pub use sentences::Sentences;
 pub use words::Words;
 
 use crate::InferenceError;
@@ -37,6 +40,10 @@ pub trait Embedder: Send + Sync {
     /// Whether it reads sentences, or only adds up words: how far a search may trust it.
     fn reads_sentences(&self) -> bool {
         self.learned()
+    }
+    /// The same for one text, where it depends on its language.
+    fn reads(&self, _text: &str) -> bool {
+        self.reads_sentences()
     }
     /// One vector a text, in order, each of length one (or all zero for text with nothing in it).
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError>;

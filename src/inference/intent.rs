@@ -9,6 +9,7 @@
 mod content;
 mod keep;
 mod train;
+mod vectors;
 
 pub use content::{IntentInfo, load_examples};
 
@@ -39,24 +40,36 @@ pub struct IntentClassifier {
     vectors: Vectorizer,
     model: Linear,
     nearest: Nearest,
-    /// "The best in-scope class is right", and "it is none of them".
-    right: Platt<FACTS>,
-    nothing: Platt<FACTS>,
+    /// Of sentences whose words the embedder adds up (or without one), and of those that it reads.
+    calibration: [Calibration; 2],
     #[serde(skip)]
     embedder: Option<Arc<dyn Embedder>>,
+    /// Numbers of a vector. Vectors of sentences that are read and of those that are not have columns of
+    /// their own.
     dense: usize,
+}
+
+/// "The best in-scope class is right", and "it is none of them".
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Calibration {
+    right: Platt<FACTS>,
+    nothing: Platt<FACTS>,
 }
 
 /// Facts the calibration looks at.
 const FACTS: usize = 8;
-/// Weight of the embedder's vector beside the n-grams'.
-const DENSE_WEIGHT: f32 = 1.5;
+/// Weight of the embedder's vector beside the n-grams': of a sentence that it reads, and of one whose
+/// words it adds up.
+const READ_WEIGHT: f32 = 7.0;
+const ADDED_WEIGHT: f32 = 1.5;
 
 /// One text as the model sees it.
 struct Seen {
     x: Sparse,
     /// Share of its features known from training.
     known: f32,
+    /// The embedder reads it.
+    read: bool,
 }
 
 impl IntentClassifier {
@@ -117,8 +130,9 @@ impl IntentClassifier {
         let mut p = self.model.scores(&seen.x);
         softmax(&mut p);
         let (best, facts) = self.facts(&p, &seen);
-        let right = self.right.p(&facts);
-        let nothing = self.nothing.p(&facts);
+        let calibration = &self.calibration[usize::from(seen.read)];
+        let right = calibration.right.p(&facts);
+        let nothing = calibration.nothing.p(&facts);
         self.share(&p, best, right, nothing)
     }
 
@@ -178,7 +192,9 @@ impl IntentClassifier {
     /// The best in-scope class, and what the calibration looks at.
     fn facts(&self, p: &[f32], seen: &Seen) -> (usize, [f32; FACTS]) {
         let near = self.nearest.find(&seen.x);
-        let (alike, alike_best) = self.nearest.meaning(&seen.x, self.dense);
+        let (alike, alike_best) = self
+            .nearest
+            .meaning(&seen.x, self.vectors.columns(), self.dense);
         let mut best = 0;
         let mut second = 0.0f32;
         let mut top = -1.0f32;
@@ -208,17 +224,36 @@ impl IntentClassifier {
     }
 
     fn see(&self, text: &str) -> Seen {
-        let (mut x, known) = self.vectors.vector(&gram::features(text));
+        let (x, known) = self.vectors.vector(&gram::features(text));
+        let mut seen = Seen {
+            x,
+            known,
+            read: false,
+        };
         if let Some(embedder) = &self.embedder
-            && !x.index.is_empty()
-            && let Ok(rows) = embedder.embed(&[text], TextKind::Query)
-            && let Some(row) = rows.first().filter(|r| r.len() == self.dense)
+            && !seen.x.index.is_empty()
+            && let Ok(mut rows) = embedder.embed(&[text], TextKind::Query)
+            && let Some(row) = rows.pop().filter(|r| r.len() == self.dense)
         {
-            let base = self.vectors.columns() as u32;
-            x.index.extend((0..row.len() as u32).map(|i| base + i));
-            x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
+            let read = embedder.reads(text);
+            seen.add(&row, read, self.vectors.columns());
         }
-        Seen { x, known }
+        seen
+    }
+}
+
+impl Seen {
+    /// Puts the embedder's vector beside the n-grams' `columns`.
+    fn add(&mut self, row: &[f32], read: bool, columns: usize) {
+        let (weight, from) = match read {
+            true => (READ_WEIGHT, columns),
+            false => (ADDED_WEIGHT, columns + row.len()),
+        };
+        self.read = read;
+        self.x
+            .index
+            .extend((from..).take(row.len()).map(|c| c as u32));
+        self.x.value.extend(row.iter().map(|v| v * weight));
     }
 }
 
@@ -229,6 +264,7 @@ fn mean(readings: Vec<(Seen, f32)>) -> Seen {
     let length = readings
         .first()
         .map_or(0.0, |(seen, _)| norm(&seen.x.value));
+    let read = readings.first().is_some_and(|(seen, _)| seen.read);
     let mut known = 0.0;
     let mut sums: BTreeMap<u32, f32> = BTreeMap::new();
     for (seen, share) in &readings {
@@ -243,6 +279,7 @@ fn mean(readings: Vec<(Seen, f32)>) -> Seen {
     Seen {
         x: Sparse { index, value },
         known,
+        read,
     }
 }
 
@@ -296,7 +333,8 @@ struct Nearest {
     /// For each column, the examples that have it and its value there.
     postings: Vec<Vec<(u32, f32)>>,
     examples: usize,
-    /// The mean direction of each class's learned vectors, one row of the embedder's length a class.
+    /// The mean directions of each class's vectors, of those read and of those added up: two rows of the
+    /// embedder's length a class.
     centres: Vec<f32>,
 }
 
@@ -306,13 +344,13 @@ impl Nearest {
         let mut out = Self {
             postings: vec![Vec::new(); columns],
             examples: rows.len(),
-            centres: vec![0.0; dense * classes],
+            centres: vec![0.0; 2 * dense * classes],
         };
         for (example, (x, class)) in rows.iter().enumerate() {
             for (column, value) in x.iter() {
                 match column.checked_sub(columns) {
                     None => out.postings[column].push((example as u32, value)),
-                    Some(axis) => out.centres[class * dense + axis] += value,
+                    Some(axis) => out.centres[class * 2 * dense + axis] += value,
                 }
             }
         }
@@ -334,15 +372,17 @@ impl Nearest {
         sums.into_iter().fold(0.0, f32::max)
     }
 
-    /// Cosine of the learned vector to the nearest centre, and to each class's.
-    fn meaning(&self, x: &Sparse, dense: usize) -> (f32, Vec<f32>) {
-        if dense == 0 {
+    /// Cosine of the embedder's vector to the nearest centre, and to each class's.
+    fn meaning(&self, x: &Sparse, columns: usize, dense: usize) -> (f32, Vec<f32>) {
+        let from = x.index.partition_point(|c| (*c as usize) < columns);
+        if dense == 0 || from == x.index.len() {
             return (0.0, Vec::new());
         }
-        let row = &x.value[x.value.len().saturating_sub(dense)..];
+        let row = &x.value[from..];
         let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
-        let cosine = |c: &[f32]| c.iter().zip(row).map(|(a, b)| a * b).sum::<f32>() / length;
-        let all: Vec<f32> = self.centres.chunks(dense).map(cosine).collect();
+        let axes = || x.index[from..].iter().map(|c| *c as usize - columns);
+        let cosine = |c: &[f32]| axes().zip(row).map(|(a, v)| c[a] * v).sum::<f32>() / length;
+        let all: Vec<f32> = self.centres.chunks(2 * dense).map(cosine).collect();
         (all.iter().copied().fold(-1.0, f32::max), all)
     }
 }

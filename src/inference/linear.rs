@@ -45,7 +45,8 @@ pub(crate) struct Training {
 }
 
 impl Linear {
-    /// Vector, class and importance of each example. Stochastic gradient descent with one adaptive rate a column (AdaGrad over its whole row).
+    /// Vector, class and importance of each example. Stochastic gradient descent with one adaptive rate a column (AdaGrad over its whole row);
+    /// the mean of the second half's epochs is kept (Polyak and Juditsky 1992).
     pub fn train(
         examples: &[(Sparse, usize, f32)],
         columns: usize,
@@ -61,7 +62,9 @@ impl Linear {
         let mut bias_energy = 1e-3f32;
         let mut shuffle = Shuffle::new(how.seed);
         let mut p = vec![0.0f32; classes];
-        for _ in 0..how.epochs {
+        let mut mean = model.clone();
+        let mut taken = 0.0f32;
+        for epoch in 0..how.epochs {
             for i in shuffle.order(examples.len()) {
                 let (x, label, importance) = &examples[i];
                 model.scores_into(x, &mut p);
@@ -85,9 +88,19 @@ impl Linear {
                     .zip(&p)
                     .for_each(|(b, g)| *b -= step * g);
             }
+            if epoch >= how.epochs / 2 {
+                taken += 1.0;
+                let towards = |mean: &mut [f32], now: &[f32]| {
+                    mean.iter_mut()
+                        .zip(now)
+                        .for_each(|(m, n)| *m += (n - *m) / taken);
+                };
+                towards(&mut mean.weights, &model.weights);
+                towards(&mut mean.bias, &model.bias);
+            }
             model.weights.iter_mut().for_each(|w| *w *= 1.0 - how.decay);
         }
-        model
+        mean
     }
 
     /// Raw scores, one a class.

@@ -177,6 +177,14 @@ pub struct Synthesizer {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "kind")]
 pub enum Embedder {
+    /// The sentence encoder that ships: encoder.safetensors, tokenizer.json, and the word vectors; without
+    /// folders those that ship.
+    Sentences {
+        #[serde(default)]
+        folder: Option<PathBuf>,
+        #[serde(default)]
+        words: Option<PathBuf>,
+    },
     /// Word vectors: words.safetensors, words.txt; without a folder those that ship.
     Words {
         #[serde(default)]

@@ -16,6 +16,7 @@ use sidetone_types::{ContentError, Lang};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Seed of the classifier's training: the same examples give the same classifier.
 const SEED: u64 = 20_261_122;
@@ -69,7 +70,7 @@ pub struct ContentHouse {
     cache: PathBuf,
     embedder: Arc<dyn Embedder>,
     /// The classifier has not learnt the examples yet that the folder has.
-    unlearnt: bool,
+    unlearnt: AtomicBool,
     now: ArcSwap<Content>,
     errors: ArcSwap<BTreeMap<Part, Vec<ContentError>>>,
 }
@@ -107,8 +108,8 @@ impl Part {
 impl ContentHouse {
     /// Loads everything. What can't be loaded at the first start has nothing to fall back on, so it
     /// is an error here. Where the intents' examples have changed since the last start, the classifier
-    /// of the earlier ones serves until somebody calls [`ContentHouse::reload`]: callers need not wait
-    /// for a training. Blocking.
+    /// of the earlier ones (at the first start: one of words alone) serves until somebody calls
+    /// [`ContentHouse::reload`]: callers need not wait for a training. Blocking.
     pub fn load(config: &Config, embedder: Arc<dyn Embedder>) -> Result<Self, Vec<ContentError>> {
         let (prompts, knowledge) = (config.paths.prompts.clone(), config.paths.knowledge.clone());
         let cache = config.paths.data.join("cache");
@@ -127,7 +128,7 @@ impl ContentHouse {
                     knowledge,
                     cache,
                     embedder,
-                    unlearnt,
+                    unlearnt: AtomicBool::new(unlearnt),
                     now: ArcSwap::from_pointee(Content {
                         flows,
                         classifier,
@@ -144,7 +145,12 @@ impl ContentHouse {
 
     /// The parts that were begun with what earlier content left and want a reload.
     pub fn to_learn(&self) -> Option<Part> {
-        self.unlearnt.then_some(Part::Intents)
+        self.is_learning().then_some(Part::Intents)
+    }
+
+    /// Whether the examples that the folder has are yet to be learnt.
+    pub fn is_learning(&self) -> bool {
+        self.unlearnt.load(Ordering::Relaxed)
     }
 
     pub fn snapshot(&self) -> Arc<Content> {
@@ -211,6 +217,9 @@ impl ContentHouse {
             Part::Company | Part::Articles => return,
         }
         self.now.store(Arc::new(next));
+        if part == Part::Intents {
+            self.unlearnt.store(false, Ordering::Relaxed);
+        }
         self.report(part, errors);
     }
 
@@ -248,7 +257,8 @@ fn load_intents(
     Ok((Arc::new(classifier), Arc::new(intents)))
 }
 
-/// The same without training where that can be; true: it is the classifier of earlier examples.
+/// The same without waiting for the encoder to read all examples; true: it is a classifier of earlier
+/// examples, or at the very first start one of words alone, and the real one is to be learnt.
 fn intents_to_begin_with(
     knowledge: &Path,
     embedder: &Arc<dyn Embedder>,
@@ -256,18 +266,20 @@ fn intents_to_begin_with(
 ) -> Result<(Classified, bool), Vec<ContentError>> {
     let (examples, intents) = load_examples(&knowledge.join("intents"))?;
     let known = IntentClassifier::recall(&examples, Some(embedder.clone()), SEED, cache);
-    if known.is_none()
-        && let Some(older) = IntentClassifier::recall_older(Some(embedder.clone()), cache)
-    {
-        tracing::info!(
-            "the intents' examples have changed: the classifier of the earlier ones serves until they are learnt"
-        );
-        return Ok(((Arc::new(older), Arc::new(intents)), true));
+    if let Some(known) = known {
+        return Ok(((Arc::new(known), Arc::new(intents)), false));
     }
-    let classifier = known.unwrap_or_else(|| {
-        IntentClassifier::recall_or_train(&examples, Some(embedder.clone()), SEED, cache)
-    });
-    Ok(((Arc::new(classifier), Arc::new(intents)), false))
+    let older = IntentClassifier::recall_older(Some(embedder.clone()), cache);
+    let serving = match &older {
+        Some(_) => "the classifier of the earlier ones",
+        None => "one that goes by words alone",
+    };
+    tracing::info!(
+        serving,
+        "the intents' examples are new: they are learnt while this serves"
+    );
+    let begin = older.unwrap_or_else(|| IntentClassifier::train(&examples, None, SEED));
+    Ok(((Arc::new(begin), Arc::new(intents)), true))
 }
 
 fn load_rules(knowledge: &Path) -> Result<Arc<Rules>, Vec<ContentError>> {

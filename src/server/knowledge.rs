@@ -126,8 +126,9 @@ impl Knowledge {
             .sum()
     }
 
-    pub fn weight_dense(&self) -> f32 {
-        self.library.load().tuning().weight_dense
+    /// Share of the vectors in what is found for a question.
+    pub fn weight_dense(&self, query: &str) -> f32 {
+        self.library.load().share_dense(query)
     }
 
     async fn search(&self, query: &str, lang: Lang, audience: Audience, k: usize) -> Vec<Hit> {

@@ -147,11 +147,20 @@ pub fn voice(config: &Config) -> anyhow::Result<Voice> {
 
 /// The embedder as configured.
 pub fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embedder>> {
+    let folder = |configured: &Option<PathBuf>, shipped: &str| match configured {
+        Some(folder) => folder.clone(),
+        None => config.paths.models.join(shipped),
+    };
     Ok(match &config.embedder {
-        config::Embedder::Words { folder } => {
-            let shipped = config.paths.models.join("sidetone-words");
-            let folder = folder.as_ref().unwrap_or(&shipped);
-            Arc::new(embed::Words::load(folder)?)
+        config::Embedder::Sentences {
+            folder: encoder,
+            words,
+        } => Arc::new(embed::Sentences::load(
+            &folder(encoder, "sidetone-sentences"),
+            &folder(words, "sidetone-words"),
+        )?),
+        config::Embedder::Words { folder: words } => {
+            Arc::new(embed::Words::load(&folder(words, "sidetone-words"))?)
         }
         config::Embedder::Hashed => Arc::new(embed::Hashed::default()),
         config::Embedder::Candle { folder } => Arc::new(embed::Bert::load(folder)?),

@@ -70,9 +70,14 @@ impl Engine {
         }
     }
 
-    pub async fn is_up(&self) -> bool {
+    /// Up, and its intents learnt: what it understands from now on is what it will understand.
+    pub async fn is_ready(&self) -> bool {
         let asked = self.http.get(self.url("/health")).send().await;
-        asked.is_ok_and(|answer| answer.status().is_success())
+        let Ok(answer) = asked.and_then(reqwest::Response::error_for_status) else {
+            return false;
+        };
+        let health: Value = answer.json().await.unwrap_or_default();
+        health["learning"] == false
     }
 
     /// Calls: an offer out, an answer back.

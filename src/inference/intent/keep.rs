@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Changes when the same examples would be made into another classifier.
-const RECIPE: &str = "5";
+const RECIPE: &str = "6";
 
 impl IntentClassifier {
     /// [`IntentClassifier::train`], or what an earlier call of it left in `folder` for the same
@@ -27,7 +27,7 @@ impl IntentClassifier {
         let kept = Kept {
             recipe: RECIPE.to_owned(),
             embedder: embedder.as_deref().map_or("", Embedder::id).to_owned(),
-            classifier: Self::train(examples, embedder, seed),
+            classifier: Self::train_in(examples, embedder, seed, Some(folder)),
         };
         if let Err(error) = keep(&kept, &path) {
             tracing::warn!(path = %path.display(), %error, "the classifier is not kept; the next start trains again");

@@ -1,11 +1,13 @@
 //! Training: the model on everything, the calibration on what three other models had not seen.
 
-use super::{DENSE_WEIGHT, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
-use crate::embed::{Embedder, TextKind};
+use super::vectors::Vectors;
+use super::{Calibration, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
+use crate::embed::Embedder;
 use crate::gram::{self, Feature, Sparse, Vectorizer};
 use crate::linear::{Linear, Platt, Training, softmax};
 use sidetone_types::IntentId;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 const FOLDS: usize = 3;
@@ -22,7 +24,9 @@ const WEAK: f32 = 0.25;
 /// Everything training needs of the examples, computed once.
 struct Data {
     features: Vec<Vec<Feature>>,
+    /// The embedder's vectors, and whether it read the sentence.
     dense: Vec<Vec<f32>>,
+    read: Vec<bool>,
     labels: Vec<usize>,
     weak: Vec<bool>,
     classes: Vec<IntentId>,
@@ -37,23 +41,31 @@ impl IntentClassifier {
         embedder: Option<Arc<dyn Embedder>>,
         seed: u64,
     ) -> Self {
+        Self::train_in(examples, embedder, seed, None)
+    }
+
+    /// The same with a folder where the examples' vectors are kept for the next time.
+    pub(super) fn train_in(
+        examples: &[IntentExample],
+        embedder: Option<Arc<dyn Embedder>>,
+        seed: u64,
+        folder: Option<&Path>,
+    ) -> Self {
         let began = std::time::Instant::now();
         let embedder = embedder.filter(|e| e.learned());
         let dense = embedder
             .as_ref()
-            .and_then(|e| dense_rows(examples, e.as_ref()));
+            .and_then(|e| dense_rows(examples, e.as_ref(), folder));
         let embedder = embedder.filter(|_| dense.is_some());
-        let data = Data::new(examples, dense.unwrap_or_default());
+        let read = embedder
+            .iter()
+            .flat_map(|e| examples.iter().map(|x| e.reads(&x.text)));
+        let data = Data::new(examples, dense.unwrap_or_default(), read.collect());
         let rows = held_out(&data, seed);
-        let right: Vec<_> = rows.iter().map(|r| (r.facts, r.right, 1.0)).collect();
-        let mut nothing: Vec<_> = rows.iter().map(|r| (r.facts, r.nothing, 1.0)).collect();
         let strange = strangers(&data, seed);
-        let counts = STRANGE_SHARE * rows.len() as f32 / strange.len().max(1) as f32;
-        nothing.extend(strange.into_iter().map(|facts| (facts, true, counts)));
         let all: Vec<usize> = (0..data.labels.len()).collect();
         let mut out = fit(&data, &all, seed, EPOCHS_MIN);
-        out.right = Platt::fit(&right);
-        out.nothing = Platt::fit(&nothing);
+        out.calibration = [false, true].map(|read| calibration(&rows, &strange, read));
         out.embedder = embedder;
         tracing::info!(
             examples = examples.len(),
@@ -67,7 +79,7 @@ impl IntentClassifier {
 }
 
 impl Data {
-    fn new(examples: &[IntentExample], dense: Vec<Vec<f32>>) -> Self {
+    fn new(examples: &[IntentExample], dense: Vec<Vec<f32>>, read: Vec<bool>) -> Self {
         let mut number: BTreeMap<&IntentId, usize> = BTreeMap::new();
         let mut classes = Vec::new();
         let mut labels = Vec::with_capacity(examples.len());
@@ -83,6 +95,7 @@ impl Data {
         Self {
             features: examples.iter().map(|e| gram::features(&e.text)).collect(),
             dense,
+            read,
             labels,
             weak: examples.iter().map(|e| e.weak).collect(),
             classes,
@@ -91,29 +104,33 @@ impl Data {
     }
 
     fn see(&self, vectors: &Vectorizer, i: usize) -> Seen {
-        let (mut x, known) = vectors.vector(&self.features[i]);
-        if let Some(row) = self.dense.get(i).filter(|_| !x.index.is_empty()) {
-            let base = vectors.columns() as u32;
-            x.index.extend((0..row.len() as u32).map(|c| base + c));
-            x.value.extend(row.iter().map(|v| v * DENSE_WEIGHT));
+        let (x, known) = vectors.vector(&self.features[i]);
+        let mut seen = Seen {
+            x,
+            known,
+            read: false,
+        };
+        if let Some(row) = self.dense.get(i).filter(|_| !seen.x.index.is_empty()) {
+            seen.add(row, self.read[i], vectors.columns());
         }
-        Seen { x, known }
+        seen
+    }
+
+    fn read(&self, i: usize) -> bool {
+        self.read.get(i).copied().unwrap_or(false)
     }
 }
 
-fn dense_rows(examples: &[IntentExample], embedder: &dyn Embedder) -> Option<Vec<Vec<f32>>> {
-    let mut out = Vec::with_capacity(examples.len());
-    for chunk in examples.chunks(32) {
-        let texts: Vec<&str> = chunk.iter().map(|e| e.text.as_str()).collect();
-        match embedder.embed(&texts, TextKind::Query) {
-            Ok(rows) => out.extend(rows),
-            Err(error) => {
-                tracing::warn!(%error, "the embedder failed; intents are trained without it");
-                return None;
-            }
-        }
-    }
-    Some(out)
+fn dense_rows(
+    examples: &[IntentExample],
+    embedder: &dyn Embedder,
+    folder: Option<&Path>,
+) -> Option<Vec<Vec<f32>>> {
+    let rows = Vectors::open(embedder, folder).of(examples, embedder);
+    rows.inspect_err(|error| {
+        tracing::warn!(%error, "the embedder failed; intents are trained without it");
+    })
+    .ok()
 }
 
 /// A classifier of these examples, its calibration still blank.
@@ -135,11 +152,11 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
         // Small sets need more turns; large ones see each example often enough.
         epochs: (60_000 / rows.len().max(1)).clamp(epochs_min, 30),
         rate: 0.6,
-        decay: 0.0,
+        decay: 0.1,
         smoothing: 0.05,
         seed,
     };
-    let model = Linear::train(&rows, columns + dense, data.classes.len(), how);
+    let model = Linear::train(&rows, columns + 2 * dense, data.classes.len(), how);
     let own: Vec<(&Sparse, usize)> = rows
         .iter()
         .filter(|r| r.2 == 1.0)
@@ -152,8 +169,7 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
         vectors,
         model,
         nearest,
-        right: Platt::fit(&[]),
-        nothing: Platt::fit(&[]),
+        calibration: [false, true].map(|read| calibration(&[], &[], read)),
         embedder: None,
         dense,
     }
@@ -163,6 +179,22 @@ struct HeldOut {
     facts: [f32; FACTS],
     right: bool,
     nothing: bool,
+    read: bool,
+}
+
+/// Fits to sentences that a model had not seen and to those whose class it had never met.
+fn calibration(rows: &[HeldOut], strange: &[HeldOut], read: bool) -> Calibration {
+    fn of(rows: &[HeldOut], read: bool) -> impl Iterator<Item = &HeldOut> {
+        rows.iter().filter(move |r| r.read == read)
+    }
+    let right: Vec<_> = of(rows, read).map(|r| (r.facts, r.right, 1.0)).collect();
+    let mut nothing: Vec<_> = of(rows, read).map(|r| (r.facts, r.nothing, 1.0)).collect();
+    let counts = STRANGE_SHARE * nothing.len() as f32 / of(strange, read).count().max(1) as f32;
+    nothing.extend(of(strange, read).map(|r| (r.facts, true, counts)));
+    Calibration {
+        right: Platt::fit(&right),
+        nothing: Platt::fit(&nothing),
+    }
 }
 
 /// Facts of every example, from a model that has not seen it.
@@ -191,6 +223,7 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
                     facts,
                     right: best == label,
                     nothing: Some(label) == data.none,
+                    read: data.read(i),
                 }
             })
             .collect::<Vec<_>>()
@@ -206,8 +239,8 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
     })
 }
 
-/// Facts of sentences whose whole class the model has never met, a third of the classes at a time.
-fn strangers(data: &Data, seed: u64) -> Vec<[f32; FACTS]> {
+/// Sentences whose whole class the model has never met, a third of the classes at a time.
+fn strangers(data: &Data, seed: u64) -> Vec<HeldOut> {
     let in_scope = (0..data.classes.len()).filter(|class| Some(*class) != data.none);
     if in_scope.count() < 2 * STRANGERS {
         return Vec::new();
@@ -222,7 +255,12 @@ fn strangers(data: &Data, seed: u64) -> Vec<[f32; FACTS]> {
         let model = fit(data, &others, seed, EPOCHS_MIN / 2);
         (0..data.labels.len())
             .filter(|&i| left_out(i, group) && !data.weak[i])
-            .map(|i| facts_of(&model, data, i).1)
+            .map(|i| HeldOut {
+                facts: facts_of(&model, data, i).1,
+                right: false,
+                nothing: true,
+                read: data.read(i),
+            })
             .collect::<Vec<_>>()
     };
     std::thread::scope(|scope| {

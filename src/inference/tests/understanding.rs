@@ -1,7 +1,7 @@
 //! Intents and mood on the project's own content.
 
 use crate::common::project;
-use sidetone_inference::embed::{Embedder, Words};
+use sidetone_inference::embed::{Embedder, Sentences, Words};
 use sidetone_inference::intent::{IntentClassifier, load_examples};
 use sidetone_inference::mood::{self, MoodScorer};
 use sidetone_types::{Lang, Masked};
@@ -11,6 +11,12 @@ use std::time::{Duration, Instant};
 fn shipped_words() -> Option<Arc<dyn Embedder>> {
     let words = Words::load(&project("models/sidetone-words")).expect("the shipped vectors");
     Some(Arc::new(words))
+}
+
+fn shipped_sentences() -> Option<Arc<dyn Embedder>> {
+    let (encoder, words) = ("models/sidetone-sentences", "models/sidetone-words");
+    let sentences = Sentences::load(&project(encoder), &project(words));
+    Some(Arc::new(sentences.expect("the shipped encoder")))
 }
 
 fn rows(path: &str) -> Vec<(String, String)> {
@@ -27,11 +33,12 @@ fn the_houses_intents_are_learned_and_unseen_sentences_found() {
     let (examples, infos) =
         load_examples(&project("knowledge/intents")).unwrap_or_else(|e| panic!("{e:#?}"));
     assert!(infos.len() >= 40 && infos.iter().any(|i| i.id.is_none()));
-    let classifier = IntentClassifier::train(&examples, shipped_words(), 1);
+    let classifier = IntentClassifier::train(&examples, shipped_sentences(), 1);
     let mut slowest = Duration::ZERO;
     for lang in Lang::ALL {
         // What it learned from, it knows; what it never saw, it finds far above chance (1 in 68).
         let known = examples.iter().filter(|e| e.lang == lang && !e.weak);
+        let known = known.step_by(20);
         let (mut right, mut all) = (0, 0);
         for example in known {
             all += 1;
@@ -52,7 +59,7 @@ fn the_houses_intents_are_learned_and_unseen_sentences_found() {
         }
         // The floor is three points under what `sidetone eval intents` found on the dev part.
         assert!(
-            found * 100 >= unseen.len() * 83,
+            found * 100 >= unseen.len() * 88,
             "{lang}: {found} of {}",
             unseen.len()
         );

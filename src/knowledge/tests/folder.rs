@@ -88,7 +88,8 @@ fn words_and_meaning_together_find_more_than_words_alone() {
     let usual = Tuning::for_embedder(&*words);
     let (library, _) = Library::load(&project.join("knowledge"), words, usual).unwrap();
     let alone = library.with_tuning(Tuning {
-        weight_dense: 0.0,
+        weight_read: 0.0,
+        weight_added: 0.0,
         ..usual
     });
     for (lang, floor) in [(Lang::Zh, 0.87), (Lang::En, 0.77)] {

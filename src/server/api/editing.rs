@@ -138,7 +138,7 @@ pub async fn ask(
         .collect();
     Ok(Json(json!({
         "took_us": took_us, "intent": intent,
-        "weight_dense": house.knowledge.weight_dense(), "results": results,
+        "weight_dense": house.knowledge.weight_dense(&question), "results": results,
     })))
 }
 

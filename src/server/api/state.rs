@@ -38,7 +38,10 @@ pub async fn health(State(house): State<Arc<House>>) -> impl IntoResponse {
     } else {
         StatusCode::OK
     };
-    let body = json!({ "state": state, "calls": house.calls.count(), "missing": missing });
+    let body = json!({
+        "state": state, "calls": house.calls.count(), "missing": missing,
+        "learning": house.content.is_learning(),
+    });
     (status, Json(body))
 }
 

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// An engine that has not opened by then has failed.
-const OPENING_MAX: Duration = Duration::from_secs(60);
+/// An engine that has not opened and learnt its intents by then has failed.
+const OPENING_MAX: Duration = Duration::from_secs(240);
 
 #[derive(Args)]
 pub struct BenchArgs {
@@ -260,7 +260,7 @@ impl OwnEngine {
     async fn open(&mut self) -> anyhow::Result<()> {
         let engine = Engine::at(&self.url)?;
         let until = Instant::now() + OPENING_MAX;
-        while !engine.is_up().await {
+        while !engine.is_ready().await {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the engine ended at once ({status}):\n{}", self.log());
             }

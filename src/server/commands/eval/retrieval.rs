@@ -145,13 +145,14 @@ fn compare(
     let mut halves = vec![
         ("words".to_owned(), 0.0),
         ("vectors".to_owned(), 1.0),
-        ("both".to_owned(), usual.weight_dense),
+        ("both".to_owned(), library.share_dense(&questions[0].text)),
     ];
     halves.extend(shares.iter().map(|share| (format!("both {share}"), *share)));
     let lang = tables::lang_of(&questions[0].text);
-    for (half, weight_dense) in halves {
+    for (half, share) in halves {
         let tuned = library.with_tuning(Tuning {
-            weight_dense,
+            weight_read: share,
+            weight_added: share,
             ..usual
         });
         let (mut ndcg, mut recall) = (Vec::new(), Vec::new());
