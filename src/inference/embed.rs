@@ -45,6 +45,10 @@ pub trait Embedder: Send + Sync {
     fn reads(&self, _text: &str) -> bool {
         self.reads_sentences()
     }
+    /// One of the same space that takes microseconds, for what is learnt anew at every start.
+    fn quick(&self) -> Option<Arc<dyn Embedder>> {
+        None
+    }
     /// One vector a text, in order, each of length one (or all zero for text with nothing in it).
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError>;
 }

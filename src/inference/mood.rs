@@ -45,8 +45,10 @@ struct Model {
 }
 
 impl MoodScorer {
-    /// Trains on examples; the same examples, embedder and seed give the same scorer.
+    /// Trains on examples; the same examples, embedder and seed give the same scorer. It is made anew at
+    /// every start, so where the embedder has a quicker one of the same space that one is taken.
     pub fn train(examples: &[MoodExample], embedder: Option<Arc<dyn Embedder>>, seed: u64) -> Self {
+        let embedder = embedder.map(|e| e.quick().unwrap_or(e));
         let embedder = embedder.filter(|e| e.learned());
         let models = Lang::ALL
             .into_iter()

@@ -11,6 +11,7 @@ use crate::InferenceError;
 use crate::recognizer::is_cjk;
 use safetensors::SafeTensors;
 use std::path::Path;
+use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 const TODO: &str = "Take encoder.safetensors and tokenizer.json from the installation, or make them again with models/train/sentences.py";
@@ -20,7 +21,7 @@ const TOKENS_AT_ONCE: usize = 128;
 /// See the module.
 pub struct Sentences {
     id: String,
-    words: Words,
+    words: Arc<Words>,
     encoder: Transformer,
     tokenizer: Tokenizer,
     /// What all sentences have in common, taken off before `axes`.
@@ -32,7 +33,7 @@ pub struct Sentences {
 impl Sentences {
     /// Reads `encoder.safetensors` and `tokenizer.json` of `dir`, and the word vectors' folder.
     pub fn load(dir: &Path, words: &Path) -> Result<Self, InferenceError> {
-        let words = Words::load(words)?;
+        let words = Arc::new(Words::load(words)?);
         let path = dir.join("encoder.safetensors");
         let bytes = std::fs::read(&path).map_err(|e| InferenceError::file(&path, e, TODO))?;
         let bad = |reason: String| InferenceError::model(&path, reason, TODO);
@@ -119,6 +120,9 @@ impl Embedder for Sentences {
     }
     fn reads(&self, text: &str) -> bool {
         !text.contains(is_cjk)
+    }
+    fn quick(&self) -> Option<Arc<dyn Embedder>> {
+        Some(self.words.clone())
     }
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError> {
         let began = std::time::Instant::now();
