@@ -424,9 +424,9 @@ fn gelu(x: f32) -> f32 {
     let p = 0.000_043_063_8_f32
         .mul_add(a, 0.000_276_567_2)
         .mul_add(a, 0.000_152_014_3)
-        .mul_add(a, 0.009_270_527_2)
-        .mul_add(a, 0.042_282_012_3)
-        .mul_add(a, 0.070_523_078_4)
+        .mul_add(a, 0.009_270_527)
+        .mul_add(a, 0.042_282_01)
+        .mul_add(a, 0.070_523_076)
         .mul_add(a, 1.0);
     let two = p * p;
     let four = two * two;

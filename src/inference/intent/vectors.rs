@@ -104,7 +104,11 @@ fn read(texts: &[(Key, &str)], embedder: &dyn Embedder) -> Result<Vec<(Key, Row)
         for some in texts.chunks(AT_ONCE) {
             let asked: Vec<&str> = some.iter().map(|(_, text)| *text).collect();
             let rows = embedder.embed(&asked, TextKind::Query)?;
-            out.extend(some.iter().map(|(key, _)| *key).zip(rows.iter().map(row)));
+            out.extend(
+                some.iter()
+                    .map(|(key, _)| *key)
+                    .zip(rows.iter().map(|vector| row(vector))),
+            );
         }
         Ok(out)
     };
@@ -124,7 +128,7 @@ fn read(texts: &[(Key, &str)], embedder: &dyn Embedder) -> Result<Vec<(Key, Row)
     })
 }
 
-fn row(vector: &Vec<f32>) -> Row {
+fn row(vector: &[f32]) -> Row {
     let widest = vector.iter().fold(0.0f32, |w, v| w.max(v.abs()));
     let scale = widest.max(1e-9) / f32::from(i8::MAX);
     Row {
