@@ -82,7 +82,7 @@ impl IntentClassifier {
     /// to about 1000. Empty text is `none`.
     pub fn classify(&self, text: &str, lang: Lang) -> Vec<IntentScore> {
         let began = std::time::Instant::now();
-        let out = self.score(self.see(text));
+        let out = self.score(self.see(&[text]).remove(0));
         metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
             .record(began.elapsed().as_secs_f64());
         out
@@ -93,9 +93,12 @@ impl IntentClassifier {
     /// seen of them, as long as the first one's.
     pub fn classify_readings(&self, readings: &[(&str, f32)], lang: Lang) -> Vec<IntentScore> {
         let began = std::time::Instant::now();
+        let texts: Vec<&str> = readings.iter().map(|(text, _)| *text).collect();
         let seen = readings
             .iter()
-            .map(|(text, share)| (self.see(text), *share))
+            .map(|(_, share)| *share)
+            .zip(self.see(&texts))
+            .map(|(share, seen)| (seen, share))
             .collect();
         let out = self.score(mean(seen));
         metrics::histogram!("sidetone_intent_seconds", "lang" => lang.code())
@@ -223,22 +226,26 @@ impl IntentClassifier {
         (best, facts)
     }
 
-    fn see(&self, text: &str) -> Seen {
-        let (x, known) = self.vectors.vector(&gram::features(text));
-        let mut seen = Seen {
-            x,
-            known,
-            read: false,
+    /// Texts as the model sees them; the embedder reads them together.
+    fn see(&self, texts: &[&str]) -> Vec<Seen> {
+        let columns = self.vectors.columns();
+        let embedded = self.embedder.as_ref();
+        let rows = embedded.and_then(|e| e.embed(texts, TextKind::Query).ok());
+        let mut rows = rows.unwrap_or_default().into_iter();
+        let one = |text: &&str| {
+            let (x, known) = self.vectors.vector(&gram::features(text));
+            let row = rows.next().filter(|row| row.len() == self.dense);
+            let mut seen = Seen {
+                x,
+                known,
+                read: false,
+            };
+            if let (Some(embedder), Some(row), false) = (embedded, row, seen.x.index.is_empty()) {
+                seen.add(&row, embedder.reads(text), columns);
+            }
+            seen
         };
-        if let Some(embedder) = &self.embedder
-            && !seen.x.index.is_empty()
-            && let Ok(mut rows) = embedder.embed(&[text], TextKind::Query)
-            && let Some(row) = rows.pop().filter(|r| r.len() == self.dense)
-        {
-            let read = embedder.reads(text);
-            seen.add(&row, read, self.vectors.columns());
-        }
-        seen
+        texts.iter().map(one).collect()
     }
 }
 

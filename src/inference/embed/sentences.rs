@@ -126,14 +126,15 @@ impl Embedder for Sentences {
     }
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError> {
         let began = std::time::Instant::now();
-        let mut out = self.words.embed(texts, kind)?;
-        let english: Vec<usize> = (0..texts.len())
-            .filter(|&i| self.reads(texts[i]) && texts[i].contains(char::is_alphanumeric))
-            .collect();
-        let asked: Vec<&str> = english.iter().map(|&i| texts[i]).collect();
-        for (i, row) in english.into_iter().zip(self.encode(&asked)?) {
-            out[i] = row;
-        }
+        let reads = |text: &&str| self.reads(text) && text.contains(char::is_alphanumeric);
+        let (read, added): (Vec<&str>, Vec<&str>) = texts.iter().copied().partition(reads);
+        let mut read = self.encode(&read)?.into_iter();
+        let mut added = self.words.embed(&added, kind)?.into_iter();
+        let out = texts.iter().filter_map(|text| match reads(text) {
+            true => read.next(),
+            false => added.next(),
+        });
+        let out = out.collect();
         metrics::histogram!("sidetone_embedding_seconds").record(began.elapsed().as_secs_f64());
         Ok(out)
     }

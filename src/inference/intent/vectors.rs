@@ -23,7 +23,7 @@ struct Row {
 }
 
 /// See the module. Of one embedder.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Vectors {
     embedder: String,
     rows: BTreeMap<Key, Row>,

@@ -122,7 +122,11 @@ pub async fn ask(
     let began = Instant::now();
     let results = house.knowledge.explain(&question, lang, RESULTS_MAX).await;
     let content = house.content.snapshot();
-    let scores = content.classifier.classify(&question, lang);
+    let weight_dense = house.knowledge.weight_dense(&question);
+    let asked = content.clone();
+    let scores =
+        tokio::task::spawn_blocking(move || asked.classifier.classify(&question, lang)).await;
+    let scores = scores.map_err(Problem::internal)?;
     let took_us = began.elapsed().as_micros() as u64;
     let intent: Vec<Value> = scores
         .iter()
@@ -138,7 +142,7 @@ pub async fn ask(
         .collect();
     Ok(Json(json!({
         "took_us": took_us, "intent": intent,
-        "weight_dense": house.knowledge.weight_dense(&question), "results": results,
+        "weight_dense": weight_dense, "results": results,
     })))
 }
 

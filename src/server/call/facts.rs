@@ -111,13 +111,25 @@ impl CallTask {
         if self.facts.view.state == CallState::Assistant {
             return;
         }
+        let content = self.facts.content.clone();
+        let handle = self.handle.clone();
+        let transcript = Box::new(transcript.clone());
+        tokio::spawn(async move {
+            let classified = tokio::task::spawn_blocking(move || {
+                let text = transcript.text.as_str();
+                let scores = content.classifier.classify(text, transcript.lang);
+                CallMessage::Classified { transcript, scores }
+            });
+            if let Ok(classified) = classified.await {
+                handle.send(classified).await;
+            }
+        });
+    }
+
+    /// What was said to a person is classified; it may be worth a look into the knowledge base.
+    pub(super) fn look_for_cards(&mut self, transcript: &Transcript, scores: &[IntentScore]) {
         let utterance = transcript.utterance;
         let lang = transcript.lang;
-        let scores = self
-            .facts
-            .content
-            .classifier
-            .classify(transcript.text.as_str(), lang);
         // Who asks for a person is about to have one; there is nothing to suggest.
         if scores
             .first()

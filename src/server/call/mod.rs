@@ -93,6 +93,11 @@ pub enum CallMessage {
     Recognized(Box<ear::Recognition>),
     /// A prompt's sound.
     Spoken(mouth::Spoken),
+    /// What a sentence of a call with a person asks for, to suggest cards.
+    Classified {
+        transcript: Box<Transcript>,
+        scores: Vec<IntentScore>,
+    },
     /// Passages for suggestion cards.
     Suggested {
         utterance: UtteranceId,

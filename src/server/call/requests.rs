@@ -65,7 +65,7 @@ impl CallTask {
                 text,
                 lang,
             } => {
-                self.classify(request, utterance, &text, lang);
+                self.classify(request, utterance, text, lang);
             }
             Request::Ask {
                 request,
@@ -188,16 +188,38 @@ impl CallTask {
         self.mouth.play(spoken.prompt, part);
     }
 
-    fn classify(&mut self, request: RequestId, utterance: UtteranceId, text: &str, lang: Lang) {
+    /// What a text asks for. On a thread of its own: an encoder reads for longer than sound may wait.
+    fn classify(&self, request: RequestId, utterance: UtteranceId, text: String, lang: Lang) {
+        let content = self.facts.content.clone();
+        let unsure = self.unsure.clone();
+        let handle = self.handle.clone();
         let began = Instant::now();
-        let classifier = &self.facts.content.classifier;
-        let unsure = self.unsure.as_ref();
-        let scores = match unsure.filter(|unsure| unsure.is_of(utterance, text)) {
-            Some(unsure) => classifier.classify_readings(&readings(text, &unsure.others), lang),
-            None => classifier.classify(text, lang),
-        };
-        self.took(LatencyStage::Intent, Some(utterance), began.elapsed());
-        self.give(CallInput::Understood { request, scores });
+        tokio::spawn(async move {
+            let scores = tokio::task::spawn_blocking(move || {
+                match unsure.filter(|unsure| unsure.is_of(utterance, &text)) {
+                    Some(unsure) => content
+                        .classifier
+                        .classify_readings(&readings(&text, &unsure.others), lang),
+                    None => content.classifier.classify(&text, lang),
+                }
+            })
+            .await
+            .unwrap_or_else(|error| {
+                // The conversation goes on as after a sentence that nobody understands.
+                tracing::error!(call = %handle.call, %error, "a sentence was not classified");
+                Vec::new()
+            });
+            let event = Box::new(took(LatencyStage::Intent, Some(utterance), began.elapsed()));
+            handle
+                .send(CallMessage::Input(CallInput::Fact { event }))
+                .await;
+            handle
+                .send(CallMessage::Input(CallInput::Understood {
+                    request,
+                    scores,
+                }))
+                .await;
+        });
     }
 
     fn look_up(&mut self, request: RequestId, query: String, lang: Lang, article: Option<String>) {
@@ -271,13 +293,7 @@ impl CallTask {
         utterance: Option<UtteranceId>,
         took: Duration,
     ) {
-        metrics::histogram!("sidetone_stage_seconds", "stage" => stage_word(stage))
-            .record(took.as_secs_f64());
-        self.fact(EventKind::Took {
-            stage,
-            utterance,
-            took_us: took.as_micros() as u64,
-        });
+        self.fact(self::took(stage, utterance, took));
     }
 
     /// The final words of an utterance: values are read from them, then they are masked, and only
@@ -320,11 +336,11 @@ impl CallTask {
             confidence: heard.confidence,
         };
         if leg == LegId::CALLER {
-            self.unsure = Some(Unsure {
+            self.unsure = Some(Arc::new(Unsure {
                 utterance,
                 text: transcript.text.as_str().to_owned(),
                 others: heard.others,
-            });
+            }));
         }
         if leg == LegId::CALLER
             && let Some(spoke_to) = self.caller_spoke_to
@@ -394,6 +410,17 @@ impl CallTask {
 fn ending_of(digits: &str) -> String {
     let from = digits.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
     digits[from..].to_owned()
+}
+
+/// Writes a stage's time into the metrics and gives the event for the journal.
+fn took(stage: LatencyStage, utterance: Option<UtteranceId>, took: Duration) -> EventKind {
+    metrics::histogram!("sidetone_stage_seconds", "stage" => stage_word(stage))
+        .record(took.as_secs_f64());
+    EventKind::Took {
+        stage,
+        utterance,
+        took_us: took.as_micros() as u64,
+    }
 }
 
 fn stage_word(stage: LatencyStage) -> &'static str {

@@ -110,7 +110,7 @@ pub(super) struct CallTask {
     pub caller_spoke_to: Option<CallTime>,
     /// When the sound of the prompt that comes next was asked for.
     pub prompt_asked: Option<(PromptId, CallTime)>,
-    pub(super) unsure: Option<Unsure>,
+    pub(super) unsure: Option<Arc<Unsure>>,
 }
 
 impl CallTask {
@@ -323,6 +323,9 @@ impl CallTask {
                 }
             }
             CallMessage::Spoken(spoken) => self.spoken(spoken),
+            CallMessage::Classified { transcript, scores } => {
+                self.look_for_cards(&transcript, &scores)
+            }
             CallMessage::Suggested {
                 utterance,
                 passages,
