@@ -57,8 +57,12 @@ def main():
     torch.set_grad_enabled(False)
     encoder = Encoder(a.encoder)
     out = tensors(encoder.w)
-    out['mean'] = encoder.texts(text_free.sentences('en')).mean(0)
+    sentences = text_free.sentences('en')
+    out['mean'] = encoder.texts(sentences).mean(0)
     out['axes'] = np.load(a.axes)['axes'].T
+    middle = encoder.texts(sentences, LAYERS // 2)
+    out['middle.mean'] = middle.mean(0)
+    out['middle.axes'] = np.linalg.svd(middle - middle.mean(0), full_matrices=False)[2][:len(out['axes'])]
     os.makedirs(a.out, exist_ok=True)
     save_file({k: np.ascontiguousarray(v, np.int8 if v.dtype == np.int8 else np.float32) for k, v in out.items()}, a.out + '/encoder.safetensors')
     shutil.copy(a.encoder + '/tokenizer.json', a.out + '/tokenizer.json')

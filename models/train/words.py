@@ -43,15 +43,15 @@ class Encoder:
     def _linear(self, x, name):
         return functional.linear(x, self.w[name + '.weight'], self.w[name + '.bias'])
 
-    def rows(self, ids):
-        """(rows, tokens) of ids, 0 where padded -> unit vectors."""
+    def rows(self, ids, layers=LAYERS):
+        """(rows, tokens) of ids, 0 where padded -> unit vectors: the mean of the tokens after so many layers."""
         n, t = ids.shape
         real = ids != 0
         e = 'embeddings.'
         x = self.w[e + 'word_embeddings.weight'][ids] + self.w[e + 'position_embeddings.weight'][:t] + self.w[e + 'token_type_embeddings.weight'][0]
         x = self._norm(x, e + 'LayerNorm')
         hide = torch.where(real, 0., -1e9)[:, None, None, :]
-        for i in range(LAYERS):
+        for i in range(layers):
             p = f'encoder.layer.{i}.'
             q, k, v = [self._linear(x, p + 'attention.self.' + s).view(n, t, HEADS, -1).transpose(1, 2) for s in ('query', 'key', 'value')]
             a = (q @ k.transpose(-1, -2) / math.sqrt(WIDTH // HEADS) + hide).softmax(-1) @ v
@@ -60,7 +60,7 @@ class Encoder:
         m = real[..., None].float()
         return functional.normalize((x * m).sum(1) / m.sum(1), dim=1).numpy()
 
-    def texts(self, texts):
+    def texts(self, texts, layers=LAYERS):
         """Unit vectors of texts."""
         coded = [self.tokens.encode(t).ids for t in texts]
         order, out = sorted(range(len(coded)), key=lambda i: len(coded[i])), np.zeros((len(coded), WIDTH), np.float32)
@@ -69,7 +69,7 @@ class Encoder:
             ids = torch.zeros(len(part), max(len(coded[i]) for i in part), dtype=torch.long)
             for r, i in enumerate(part):
                 ids[r, :len(coded[i])] = torch.tensor(coded[i])
-            out[part] = self.rows(ids)
+            out[part] = self.rows(ids, layers)
         return out
 
 

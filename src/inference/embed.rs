@@ -51,6 +51,11 @@ pub trait Embedder: Send + Sync {
     }
     /// One vector a text, in order, each of length one (or all zero for text with nothing in it).
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError>;
+    /// What a classifier sees of each text: its vector, and where the model has more to tell than the
+    /// meaning, more numbers behind it. All texts that it [reads](Self::reads) have equally many.
+    fn features(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, InferenceError> {
+        self.embed(texts, TextKind::Query)
+    }
 }
 
 /// The best embedder that a models folder offers: `model.onnx` where ONNX Runtime is found, then

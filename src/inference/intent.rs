@@ -2,7 +2,8 @@
 //!
 //! Trained at start from the example sentences in `knowledge/intents/`, in seconds: word, word-pair
 //! and character n-gram features (Chinese through jieba), beside them the vector of an [`Embedder`]
-//! where a learned one is configured; multinomial logistic regression over them; then a calibration
+//! where a learned one is configured; multinomial logistic regression and support vector machines
+//! over them, their scores added; then a calibration
 //! on held-out folds which turns margin, probability and the distance to the nearest example into
 //! "the share of such answers that are right". What is far from every example falls to `none`.
 
@@ -13,7 +14,7 @@ mod vectors;
 
 pub use content::{IntentInfo, load_examples};
 
-use crate::embed::{Embedder, TextKind};
+use crate::embed::Embedder;
 use crate::gram::{self, Sparse, Vectorizer};
 use crate::linear::{Linear, Platt, softmax};
 use sidetone_types::{IntentId, IntentScore, Lang};
@@ -44,9 +45,24 @@ pub struct IntentClassifier {
     calibration: [Calibration; 2],
     #[serde(skip)]
     embedder: Option<Arc<dyn Embedder>>,
-    /// Numbers of a vector. Vectors of sentences that are read and of those that are not have columns of
-    /// their own.
-    dense: usize,
+    dense: Dense,
+}
+
+/// How many numbers the embedder gives of a sentence that it reads, and of one whose words it adds up.
+/// Each kind has columns of its own, behind those of the n-grams.
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Dense {
+    read: usize,
+    added: usize,
+}
+
+impl Dense {
+    fn all(self) -> usize {
+        self.read + self.added
+    }
+    fn of(self, read: bool) -> usize {
+        if read { self.read } else { self.added }
+    }
 }
 
 /// "The best in-scope class is right", and "it is none of them".
@@ -230,18 +246,17 @@ impl IntentClassifier {
     fn see(&self, texts: &[&str]) -> Vec<Seen> {
         let columns = self.vectors.columns();
         let embedded = self.embedder.as_ref();
-        let rows = embedded.and_then(|e| e.embed(texts, TextKind::Query).ok());
+        let rows = embedded.and_then(|e| e.features(texts).ok());
         let mut rows = rows.unwrap_or_default().into_iter();
         let one = |text: &&str| {
             let (x, known) = self.vectors.vector(&gram::features(text));
-            let row = rows.next().filter(|row| row.len() == self.dense);
             let mut seen = Seen {
                 x,
                 known,
                 read: false,
             };
-            if let (Some(embedder), Some(row), false) = (embedded, row, seen.x.index.is_empty()) {
-                seen.add(&row, embedder.reads(text), columns);
+            if let (Some(embedder), Some(row)) = (embedded, rows.next()) {
+                seen.add(&row, embedder.reads(text), columns, self.dense);
             }
             seen
         };
@@ -250,16 +265,19 @@ impl IntentClassifier {
 }
 
 impl Seen {
-    /// Puts the embedder's vector beside the n-grams' `columns`.
-    fn add(&mut self, row: &[f32], read: bool, columns: usize) {
+    /// Puts the embedder's vector beside the n-grams' `columns`. A text without a known n-gram, and a
+    /// vector of another length than those learnt from, stay without.
+    fn add(&mut self, row: &[f32], read: bool, columns: usize, dense: Dense) {
+        if self.x.index.is_empty() || row.len() != dense.of(read) {
+            return;
+        }
         let (weight, from) = match read {
             true => (READ_WEIGHT, columns),
-            false => (ADDED_WEIGHT, columns + row.len()),
+            false => (ADDED_WEIGHT, columns + dense.read),
         };
         self.read = read;
-        self.x
-            .index
-            .extend((from..).take(row.len()).map(|c| c as u32));
+        let index = (from..).take(row.len()).map(|c| c as u32);
+        self.x.index.extend(index);
         self.x.value.extend(row.iter().map(|v| v * weight));
     }
 }
@@ -347,23 +365,26 @@ struct Nearest {
 
 impl Nearest {
     /// Examples with their classes; columns from `columns` on are the embedder's.
-    fn new(rows: &[(&Sparse, usize)], columns: usize, dense: usize, classes: usize) -> Self {
+    fn new(rows: &[(&Sparse, usize)], columns: usize, dense: Dense, classes: usize) -> Self {
         let mut out = Self {
             postings: vec![Vec::new(); columns],
             examples: rows.len(),
-            centres: vec![0.0; 2 * dense * classes],
+            centres: vec![0.0; dense.all() * classes],
         };
         for (example, (x, class)) in rows.iter().enumerate() {
             for (column, value) in x.iter() {
                 match column.checked_sub(columns) {
                     None => out.postings[column].push((example as u32, value)),
-                    Some(axis) => out.centres[class * 2 * dense + axis] += value,
+                    Some(axis) => out.centres[class * dense.all() + axis] += value,
                 }
             }
         }
-        for centre in out.centres.chunks_mut(dense.max(1)) {
-            let length = centre.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
-            centre.iter_mut().for_each(|v| *v /= length);
+        for both in out.centres.chunks_mut(dense.all().max(1)) {
+            let (read, added) = both.split_at_mut(dense.read);
+            for centre in [read, added] {
+                let length = centre.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
+                centre.iter_mut().for_each(|v| *v /= length);
+            }
         }
         out
     }
@@ -380,16 +401,16 @@ impl Nearest {
     }
 
     /// Cosine of the embedder's vector to the nearest centre, and to each class's.
-    fn meaning(&self, x: &Sparse, columns: usize, dense: usize) -> (f32, Vec<f32>) {
+    fn meaning(&self, x: &Sparse, columns: usize, dense: Dense) -> (f32, Vec<f32>) {
         let from = x.index.partition_point(|c| (*c as usize) < columns);
-        if dense == 0 || from == x.index.len() {
+        if dense.all() == 0 || from == x.index.len() {
             return (0.0, Vec::new());
         }
         let row = &x.value[from..];
         let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-9);
         let axes = || x.index[from..].iter().map(|c| *c as usize - columns);
         let cosine = |c: &[f32]| axes().zip(row).map(|(a, v)| c[a] * v).sum::<f32>() / length;
-        let all: Vec<f32> = self.centres.chunks(2 * dense).map(cosine).collect();
+        let all: Vec<f32> = self.centres.chunks(dense.all()).map(cosine).collect();
         (all.iter().copied().fold(-1.0, f32::max), all)
     }
 }

@@ -22,6 +22,7 @@ pub mod intent;
 mod linear;
 pub mod llm;
 pub mod manifest;
+mod margins;
 pub mod mood;
 pub mod pcm;
 pub mod phonetic;

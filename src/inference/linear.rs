@@ -53,11 +53,7 @@ impl Linear {
         classes: usize,
         how: Training,
     ) -> Self {
-        let mut model = Self {
-            classes,
-            weights: vec![0.0; columns * classes],
-            bias: vec![0.0; classes],
-        };
+        let mut model = Self::zero(columns, classes);
         let mut energy = vec![1e-3f32; columns];
         let mut bias_energy = 1e-3f32;
         let mut shuffle = Shuffle::new(how.seed);
@@ -101,6 +97,32 @@ impl Linear {
             model.weights.iter_mut().for_each(|w| *w *= 1.0 - how.decay);
         }
         mean
+    }
+
+    /// No weight yet.
+    pub fn zero(columns: usize, classes: usize) -> Self {
+        Self {
+            classes,
+            weights: vec![0.0; columns * classes],
+            bias: vec![0.0; classes],
+        }
+    }
+
+    /// Puts the weights of one class, its bias last.
+    pub fn set(&mut self, class: usize, bias: f32, weights: impl Iterator<Item = f32>) {
+        self.bias[class] = bias;
+        let own = self.weights.iter_mut().skip(class).step_by(self.classes);
+        own.zip(weights).for_each(|(own, w)| *own = w);
+    }
+
+    /// Adds the scores of a model with the same columns and classes, so many times.
+    pub fn add(&mut self, other: &Self, times: f32) {
+        let more = |own: &mut [f32], other: &[f32]| {
+            let both = own.iter_mut().zip(other);
+            both.for_each(|(own, other)| *own += other * times);
+        };
+        more(&mut self.bias, &other.bias);
+        more(&mut self.weights, &other.weights);
     }
 
     /// Raw scores, one a class.

@@ -5,7 +5,7 @@
 //! makes the files and says how; the words are those of [`Words`].
 
 use super::tokens;
-use super::transformer::{Transformer, read_floats};
+use super::transformer::{Means, Transformer, read_floats};
 use super::{Embedder, TextKind, Words, unit};
 use crate::InferenceError;
 use crate::recognizer::is_cjk;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 const TODO: &str = "Take encoder.safetensors and tokenizer.json from the installation, or make them again with models/train/sentences.py";
+/// What the wording counts beside the meaning in a classifier's features.
+const WORDING: f32 = 0.5;
 /// Tokens in one pass: enough to keep the processor busy, few enough to stay in its cache.
 const TOKENS_AT_ONCE: usize = 128;
 
@@ -24,10 +26,41 @@ pub struct Sentences {
     words: Arc<Words>,
     encoder: Transformer,
     tokenizer: Tokenizer,
-    /// What all sentences have in common, taken off before `axes`.
+    /// To the axes of the word vectors.
+    meaning: Projection,
+    /// Of the encoder's middle, which keeps more of the wording: to its own main axes.
+    wording: Projection,
+}
+
+/// Takes off what all sentences have in common, lays the rest on some axes, and brings it to length one.
+struct Projection {
     mean: Vec<f32>,
-    /// The axes of the word vectors, one after another, each as long as the encoder is wide.
+    /// One after another, each as long as the mean.
     axes: Vec<f32>,
+}
+
+impl Projection {
+    fn load(file: &SafeTensors<'_>, under: &str, from: usize, to: usize) -> Result<Self, String> {
+        let mean = read_floats(file, &format!("{under}mean"))?;
+        let axes = read_floats(file, &format!("{under}axes"))?;
+        match mean.len() == from && axes.len() == from * to {
+            true => Ok(Self { mean, axes }),
+            false => Err(format!(
+                "{under}axes do not lead from {from} numbers to {to}"
+            )),
+        }
+    }
+
+    fn apply(&self, mut row: Vec<f32>) -> Vec<f32> {
+        unit(&mut row);
+        row.iter_mut().zip(&self.mean).for_each(|(v, m)| *v -= m);
+        let axes = self.axes.chunks_exact(row.len());
+        let mut placed: Vec<f32> = axes
+            .map(|axis| axis.iter().zip(&row).map(|(a, v)| a * v).sum())
+            .collect();
+        unit(&mut placed);
+        placed
+    }
 }
 
 impl Sentences {
@@ -39,15 +72,9 @@ impl Sentences {
         let bad = |reason: String| InferenceError::model(&path, reason, TODO);
         let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
         let encoder = Transformer::load(&file, &path)?;
-        let mean = read_floats(&file, "mean").map_err(bad)?;
-        let axes = read_floats(&file, "axes").map_err(bad)?;
-        if mean.len() != encoder.width() || axes.len() != encoder.width() * words.dims() {
-            return Err(bad(format!(
-                "its axes do not lead from {} numbers to the {} of the word vectors",
-                encoder.width(),
-                words.dims()
-            )));
-        }
+        let project = |under| Projection::load(&file, under, encoder.width(), words.dims());
+        let meaning = project("").map_err(bad)?;
+        let wording = project("middle.").map_err(bad)?;
         let tokenizer = tokens::tokenizer(dir, encoder.tokens_max())?;
         let pieces = tokenizer.get_vocab_size(true);
         if pieces > encoder.vocabulary() {
@@ -67,13 +94,13 @@ impl Sentences {
             words,
             encoder,
             tokenizer,
-            mean,
-            axes,
+            meaning,
+            wording,
         })
     }
 
     /// English sentences, as many in one pass as fit.
-    fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, InferenceError> {
+    fn encode(&self, texts: &[&str]) -> Result<Vec<Means>, InferenceError> {
         let coded = self
             .tokenizer
             .encode_batch(texts.to_vec(), true)
@@ -88,23 +115,30 @@ impl Sentences {
                 tokens <= TOKENS_AT_ONCE
             };
             let count = ids[from..].iter().take_while(fits).count().max(1);
-            let rows = self.encoder.run(&ids[from..from + count]);
-            out.extend(rows.into_iter().map(|row| self.place(row)));
+            out.extend(self.encoder.run(&ids[from..from + count]));
             from += count;
         }
         Ok(out)
     }
 
-    /// From the encoder's space to that of the words.
-    fn place(&self, mut row: Vec<f32>) -> Vec<f32> {
-        unit(&mut row);
-        row.iter_mut().zip(&self.mean).for_each(|(v, m)| *v -= m);
-        let axes = self.axes.chunks_exact(row.len());
-        let mut placed: Vec<f32> = axes
-            .map(|axis| axis.iter().zip(&row).map(|(a, v)| a * v).sum())
-            .collect();
-        unit(&mut placed);
-        placed
+    /// English sentences by the encoder, others by their words.
+    fn each<T>(
+        &self,
+        texts: &[&str],
+        read: impl FnOnce(&[&str]) -> Result<Vec<T>, InferenceError>,
+        added: impl FnOnce(&[&str]) -> Result<Vec<T>, InferenceError>,
+    ) -> Result<Vec<T>, InferenceError> {
+        let began = std::time::Instant::now();
+        let reads = |text: &&str| self.reads(text) && text.contains(char::is_alphanumeric);
+        let (own, others): (Vec<&str>, Vec<&str>) = texts.iter().copied().partition(reads);
+        let (mut own, mut others) = (read(&own)?.into_iter(), added(&others)?.into_iter());
+        let in_order = texts.iter().filter_map(|text| match reads(text) {
+            true => own.next(),
+            false => others.next(),
+        });
+        let out = in_order.collect();
+        metrics::histogram!("sidetone_embedding_seconds").record(began.elapsed().as_secs_f64());
+        Ok(out)
     }
 }
 
@@ -125,18 +159,23 @@ impl Embedder for Sentences {
         Some(self.words.clone())
     }
     fn embed(&self, texts: &[&str], kind: TextKind) -> Result<Vec<Vec<f32>>, InferenceError> {
-        let began = std::time::Instant::now();
-        let reads = |text: &&str| self.reads(text) && text.contains(char::is_alphanumeric);
-        let (read, added): (Vec<&str>, Vec<&str>) = texts.iter().copied().partition(reads);
-        let mut read = self.encode(&read)?.into_iter();
-        let mut added = self.words.embed(&added, kind)?.into_iter();
-        let out = texts.iter().filter_map(|text| match reads(text) {
-            true => read.next(),
-            false => added.next(),
-        });
-        let out = out.collect();
-        metrics::histogram!("sidetone_embedding_seconds").record(began.elapsed().as_secs_f64());
-        Ok(out)
+        let read = |texts: &[&str]| {
+            let read = self.encode(texts)?.into_iter();
+            Ok(read.map(|row| self.meaning.apply(row.last)).collect())
+        };
+        self.each(texts, read, |texts| self.words.embed(texts, kind))
+    }
+    fn features(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, InferenceError> {
+        let both = |row: Means| {
+            let mut out = self.meaning.apply(row.last);
+            let wording = self.wording.apply(row.middle);
+            out.extend(wording.into_iter().map(|v| v * WORDING));
+            out
+        };
+        let read = |texts: &[&str]| Ok(self.encode(texts)?.into_iter().map(both).collect());
+        self.each(texts, read, |texts| {
+            self.words.embed(texts, TextKind::Query)
+        })
     }
 }
 

@@ -43,6 +43,14 @@ struct Layer {
     after: Norm,
 }
 
+/// Mean token vectors of a sentence.
+pub(super) struct Means {
+    /// After half of the layers: more of the wording.
+    pub middle: Vec<f32>,
+    /// After the last one: the meaning.
+    pub last: Vec<f32>,
+}
+
 /// The encoder. Immutable; one pass is one thread's work.
 pub(super) struct Transformer {
     width: usize,
@@ -94,9 +102,9 @@ impl Transformer {
         self.positions.len() / self.width
     }
 
-    /// The mean of each sentence's token vectors, one row a sentence. A sentence has at least one
-    /// and at most [`Self::tokens_max`] tokens, all below [`Self::vocabulary`].
-    pub fn run(&self, sentences: &[&[u32]]) -> Vec<Vec<f32>> {
+    /// The mean of each sentence's token vectors. A sentence has at least one and at most
+    /// [`Self::tokens_max`] tokens, all below [`Self::vocabulary`].
+    pub fn run(&self, sentences: &[&[u32]]) -> Vec<Means> {
         self.arch.dispatch(Pass {
             encoder: self,
             sentences,
@@ -198,7 +206,7 @@ struct Pass<'a> {
 }
 
 impl NullaryFnOnce for Pass<'_> {
-    type Output = Vec<Vec<f32>>;
+    type Output = Vec<Means>;
 
     #[inline(always)]
     fn call(self) -> Self::Output {
@@ -207,7 +215,8 @@ impl NullaryFnOnce for Pass<'_> {
         let mut x = self.first();
         let mut scratch = Vec::new();
         let (mut asked, mut mixed, mut wide, mut next) = (vec![], vec![], vec![], vec![]);
-        for layer in &encoder.layers {
+        let mut middle = Vec::new();
+        for (n, layer) in encoder.layers.iter().enumerate() {
             layer.asked.apply(&x, &mut asked, &mut scratch);
             mixed.clear();
             mixed.resize(x.len(), 0.0);
@@ -226,12 +235,19 @@ impl NullaryFnOnce for Pass<'_> {
             add(&mut x, &next);
             layer.after_attention.apply(&mut x);
             layer.wide.apply(&x, &mut wide, &mut scratch);
-            wide.iter_mut().for_each(|v| *v = gelu(*v));
+            // Loops, not `for_each`: its closure may stay outside and know no vector instruction.
+            for v in &mut wide {
+                *v = gelu(*v);
+            }
             layer.narrow.apply(&wide, &mut next, &mut scratch);
             add(&mut x, &next);
             layer.after.apply(&mut x);
+            if 2 * (n + 1) == encoder.layers.len() {
+                middle.clone_from(&x);
+            }
         }
-        self.means(&x)
+        let both = self.means(&middle).into_iter().zip(self.means(&x));
+        both.map(|(middle, last)| Means { middle, last }).collect()
     }
 }
 
@@ -258,7 +274,7 @@ impl Pass<'_> {
         x
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn means(&self, x: &[f32]) -> Vec<Vec<f32>> {
         let width = self.encoder.width;
         let mut at = 0;
@@ -295,10 +311,9 @@ impl Product {
             .zip(scales.zip(biases))
             .enumerate()
         {
-            panel
-                .iter_mut()
-                .zip(bytes)
-                .for_each(|(o, v)| *o = f32::from(*v));
+            for (o, v) in panel.iter_mut().zip(bytes) {
+                *o = f32::from(*v);
+            }
             let mut out = y.chunks_exact_mut(self.columns);
             let mut blocks = x.chunks_exact(ROWS * self.rows);
             for block in &mut blocks {
@@ -363,9 +378,9 @@ fn attend(asked: &[f32], width: usize, mixed: &mut [f32], scratch: &mut Vec<f32>
     for head in (0..width).step_by(HEAD) {
         for (t, row) in asked.chunks_exact(3 * width).enumerate() {
             let key = &row[width + head..][..HEAD];
-            key.iter()
-                .enumerate()
-                .for_each(|(c, v)| keys[c * tokens + t] = *v);
+            for (c, v) in key.iter().enumerate() {
+                keys[c * tokens + t] = *v;
+            }
         }
         for (row, mixed) in asked
             .chunks_exact(3 * width)
@@ -373,16 +388,17 @@ fn attend(asked: &[f32], width: usize, mixed: &mut [f32], scratch: &mut Vec<f32>
         {
             scores.fill(0.0);
             for (asked, keys) in row[head..][..HEAD].iter().zip(keys.chunks_exact(tokens)) {
-                scores
-                    .iter_mut()
-                    .zip(keys)
-                    .for_each(|(s, k)| *s += asked * narrower * k);
+                for (s, k) in scores.iter_mut().zip(keys) {
+                    *s += asked * narrower * k;
+                }
             }
             crate::linear::softmax(scores);
             let mut sum = [0.0f32; HEAD];
             for (share, row) in scores.iter().zip(asked.chunks_exact(3 * width)) {
                 let value = &row[2 * width + head..][..HEAD];
-                sum.iter_mut().zip(value).for_each(|(s, v)| *s += share * v);
+                for (s, v) in sum.iter_mut().zip(value) {
+                    *s += share * v;
+                }
             }
             mixed[head..][..HEAD].copy_from_slice(&sum);
         }
@@ -391,7 +407,9 @@ fn attend(asked: &[f32], width: usize, mixed: &mut [f32], scratch: &mut Vec<f32>
 
 #[inline(always)]
 fn add(x: &mut [f32], more: &[f32]) {
-    x.iter_mut().zip(more).for_each(|(x, m)| *x += m);
+    for (x, m) in x.iter_mut().zip(more) {
+        *x += m;
+    }
 }
 
 impl Norm {
@@ -404,9 +422,9 @@ impl Norm {
             let spread = total(row.iter().map(|v| (v - mean) * (v - mean))) / width as f32;
             let scale = 1.0 / (spread + EPSILON).sqrt();
             let own = self.weight.iter().zip(&self.bias);
-            row.iter_mut()
-                .zip(own)
-                .for_each(|(v, (w, b))| *v = (*v - mean) * scale * w + b);
+            for (v, (w, b)) in row.iter_mut().zip(own) {
+                *v = (*v - mean) * scale * w + b;
+            }
         }
     }
 }

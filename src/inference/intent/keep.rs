@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Changes when the same examples would be made into another classifier.
-const RECIPE: &str = "6";
+const RECIPE: &str = "7";
 
 impl IntentClassifier {
     /// [`IntentClassifier::train`], or what an earlier call of it left in `folder` for the same
@@ -96,7 +96,7 @@ fn read(path: &Path, embedder: Option<Arc<dyn Embedder>>) -> Option<IntentClassi
             let same = kept.recipe == RECIPE
                 && kept.embedder == embedder.as_deref().map_or("", Embedder::id);
             let mut classifier = same.then_some(kept.classifier)?;
-            classifier.embedder = embedder.filter(|_| classifier.dense > 0);
+            classifier.embedder = embedder.filter(|_| classifier.dense.all() > 0);
             Some(classifier)
         }
         Err(error) => {

@@ -1,10 +1,11 @@
 //! Training: the model on everything, the calibration on what three other models had not seen.
 
 use super::vectors::Vectors;
-use super::{Calibration, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
+use super::{Calibration, Dense, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
 use crate::embed::Embedder;
 use crate::gram::{self, Feature, Sparse, Vectorizer};
 use crate::linear::{Linear, Platt, Training, softmax};
+use crate::margins;
 use sidetone_types::IntentId;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,11 @@ const STRANGERS: usize = 3;
 const STRANGE_SHARE: f32 = 0.1;
 /// Turns over the examples at least; half of it for the models that only calibrate, which are six.
 const EPOCHS_MIN: usize = 8;
+/// What the support vector machines' scores count beside the regression's, an example's cost in them, and
+/// what vectors that were read are multiplied by there. Chosen on dev sentences.
+const MACHINES: f32 = 3.0;
+const COST: f32 = 1.0;
+const NARROWER: f32 = 0.2;
 /// Importance of an article's sentence beside an example.
 const WEAK: f32 = 0.25;
 
@@ -27,6 +33,7 @@ struct Data {
     /// The embedder's vectors, and whether it read the sentence.
     dense: Vec<Vec<f32>>,
     read: Vec<bool>,
+    widths: Dense,
     labels: Vec<usize>,
     weak: Vec<bool>,
     classes: Vec<IntentId>,
@@ -92,7 +99,16 @@ impl Data {
             labels.push(label);
         }
         let none = classes.iter().position(IntentId::is_none);
+        let width = |kind: bool| {
+            let one = read.iter().position(|read| *read == kind);
+            one.and_then(|i| dense.get(i)).map_or(0, Vec::len)
+        };
+        let widths = Dense {
+            read: width(true),
+            added: width(false),
+        };
         Self {
+            widths,
             features: examples.iter().map(|e| gram::features(&e.text)).collect(),
             dense,
             read,
@@ -110,8 +126,8 @@ impl Data {
             known,
             read: false,
         };
-        if let Some(row) = self.dense.get(i).filter(|_| !seen.x.index.is_empty()) {
-            seen.add(row, self.read[i], vectors.columns());
+        if let Some(row) = self.dense.get(i) {
+            seen.add(row, self.read[i], vectors.columns(), self.widths);
         }
         seen
     }
@@ -136,7 +152,7 @@ fn dense_rows(
 /// A classifier of these examples, its calibration still blank.
 fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClassifier {
     let vectors = Vectorizer::fit(which.iter().map(|&i| data.features[i].as_slice()), 1);
-    let dense = data.dense.first().map_or(0, Vec::len);
+    let dense = data.widths;
     let rows: Vec<(Sparse, usize, f32)> = which
         .iter()
         .map(|&i| {
@@ -156,7 +172,12 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
         smoothing: 0.05,
         seed,
     };
-    let model = Linear::train(&rows, columns + 2 * dense, data.classes.len(), how);
+    let mut model = Linear::train(&rows, columns + dense.all(), data.classes.len(), how);
+    // The machines stand beside the regression because they err elsewhere; they want the vectors small.
+    let mut narrower = vec![1.0; columns + dense.all()];
+    narrower[columns..columns + dense.read].fill(NARROWER);
+    let machines = margins::train(&rows, &narrower, data.classes.len(), COST, seed);
+    model.add(&machines, MACHINES);
     let own: Vec<(&Sparse, usize)> = rows
         .iter()
         .filter(|r| r.2 == 1.0)

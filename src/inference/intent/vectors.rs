@@ -3,7 +3,7 @@
 
 use super::IntentExample;
 use crate::InferenceError;
-use crate::embed::{Embedder, TextKind};
+use crate::embed::Embedder;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ fn read(texts: &[(Key, &str)], embedder: &dyn Embedder) -> Result<Vec<(Key, Row)
         let mut out = Vec::with_capacity(texts.len());
         for some in texts.chunks(AT_ONCE) {
             let asked: Vec<&str> = some.iter().map(|(_, text)| *text).collect();
-            let rows = embedder.embed(&asked, TextKind::Query)?;
+            let rows = embedder.features(&asked)?;
             out.extend(
                 some.iter()
                     .map(|(key, _)| *key)
@@ -147,6 +147,7 @@ fn floats(row: &Row) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embed::TextKind;
     use sidetone_types::Lang;
     use std::sync::Mutex;
 
