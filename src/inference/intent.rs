@@ -16,7 +16,7 @@ pub use content::{IntentInfo, load_examples};
 
 use crate::embed::Embedder;
 use crate::gram::{self, Sparse, Vectorizer};
-use crate::linear::{Linear, Platt, softmax};
+use crate::linear::{Frozen, Platt, softmax};
 use sidetone_types::{IntentId, IntentScore, Lang};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,10 @@ pub struct IntentClassifier {
     classes: Vec<IntentId>,
     none: Option<usize>,
     vectors: Vectorizer,
-    model: Linear,
+    /// Logistic regression.
+    model: Frozen,
+    /// Support vector machines, their scores as large as they count.
+    machines: Frozen,
     nearest: Nearest,
     /// Of sentences whose words the embedder adds up (or without one), and of those that it reads.
     calibration: [Calibration; 2],
@@ -78,6 +81,15 @@ const FACTS: usize = 8;
 /// words it adds up.
 const READ_WEIGHT: f32 = 7.0;
 const ADDED_WEIGHT: f32 = 1.5;
+
+/// What the models make of a text.
+struct View {
+    best: usize,
+    p: Vec<f32>,
+    /// Facts of both models together, and of the regression alone.
+    facts: [f32; FACTS],
+    plain: [f32; FACTS],
+}
 
 /// One text as the model sees it.
 struct Seen {
@@ -146,17 +158,15 @@ impl IntentClassifier {
         if seen.x.index.is_empty() {
             return self.only_none();
         }
-        let mut p = self.model.scores(&seen.x);
-        softmax(&mut p);
-        let (best, facts) = self.facts(&p, &seen);
+        let view = self.view(&seen);
         let calibration = &self.calibration[usize::from(seen.read)];
-        let right = calibration.right.p(&facts);
-        let nothing = calibration.nothing.p(&facts);
-        self.share(&p, best, right, nothing)
+        let right = calibration.right.p(&view.facts);
+        let nothing = calibration.nothing.p(&view.plain);
+        self.share(&view.p, view.best, right, nothing)
     }
 
-    /// Spreads the probability: the best class its calibrated share, the rest by the softmax and
-    /// the chance that it is nothing at all.
+    /// Spreads the probability: what it is none of them by its calibration, the best class its calibrated
+    /// share, what is left over the other classes by the softmax.
     fn share(&self, p: &[f32], best: usize, right: f32, nothing: f32) -> Vec<IntentScore> {
         let others: f32 = p
             .iter()
@@ -164,9 +174,10 @@ impl IntentClassifier {
             .filter(|(i, _)| *i != best && Some(*i) != self.none)
             .map(|(_, v)| v)
             .sum();
-        let weight_none = nothing.max(1e-4);
-        let weight_others = (others * (1.0 - nothing)).max(1e-4);
-        let rest = (1.0 - right) / (weight_none + weight_others);
+        // A class can be right only as far as it is any class at all.
+        let none = nothing.clamp(1e-4, 1.0 - 1e-4);
+        let right = right.min(1.0 - none);
+        let rest = 1.0 - none - right;
         let to_score = |v: f32| (v * 1000.0).round().clamp(0.0, 1000.0) as u16;
         let mut out: Vec<IntentScore> = (0..p.len())
             .filter(|i| Some(*i) != self.none)
@@ -174,7 +185,7 @@ impl IntentClassifier {
                 let v = if i == best {
                     right
                 } else {
-                    rest * weight_others * p[i] / others.max(1e-6)
+                    rest * p[i] / others.max(1e-6)
                 };
                 IntentScore {
                     intent: self.classes[i].clone(),
@@ -184,7 +195,7 @@ impl IntentClassifier {
             .collect();
         out.push(IntentScore {
             intent: IntentId::new(IntentId::NONE),
-            score: to_score(rest * weight_none),
+            score: to_score(none),
         });
         out.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.intent.cmp(&b.intent)));
         out
@@ -206,6 +217,23 @@ impl IntentClassifier {
                 }),
         );
         out
+    }
+
+    /// Which class it is, both models decide; whether it is any, the regression alone tells better: the
+    /// machines are as sure of a stranger that lies beyond a class as of the class.
+    fn view(&self, seen: &Seen) -> View {
+        let mut plain = self.model.scores(&seen.x);
+        let mut p = self.machines.scores(&seen.x);
+        p.iter_mut().zip(&plain).for_each(|(p, own)| *p += own);
+        softmax(&mut p);
+        softmax(&mut plain);
+        let (best, facts) = self.facts(&p, seen);
+        View {
+            best,
+            facts,
+            plain: self.facts(&plain, seen).1,
+            p,
+        }
     }
 
     /// The best in-scope class, and what the calibration looks at.

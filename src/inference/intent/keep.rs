@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Changes when the same examples would be made into another classifier.
-const RECIPE: &str = "7";
+const RECIPE: &str = "8";
 
 impl IntentClassifier {
     /// [`IntentClassifier::train`], or what an earlier call of it left in `folder` for the same

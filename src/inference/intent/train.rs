@@ -4,7 +4,7 @@ use super::vectors::Vectors;
 use super::{Calibration, Dense, FACTS, IntentClassifier, IntentExample, Nearest, Seen};
 use crate::embed::Embedder;
 use crate::gram::{self, Feature, Sparse, Vectorizer};
-use crate::linear::{Linear, Platt, Training, softmax};
+use crate::linear::{Frozen, Linear, Platt, Training};
 use crate::margins;
 use sidetone_types::IntentId;
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl IntentClassifier {
         let rows = held_out(&data, seed);
         let strange = strangers(&data, seed);
         let all: Vec<usize> = (0..data.labels.len()).collect();
-        let mut out = fit(&data, &all, seed, EPOCHS_MIN);
+        let mut out = fit(&data, &all, seed, Effort::Whole);
         out.calibration = [false, true].map(|read| calibration(&rows, &strange, read));
         out.embedder = embedder;
         tracing::info!(
@@ -149,8 +149,28 @@ fn dense_rows(
     .ok()
 }
 
+/// What a classifier is made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// To answer.
+    Whole,
+    /// To calibrate with sentences of its classes.
+    HeldOut,
+    /// To calibrate with sentences of none of its classes, which the machines have no say in.
+    Strangers,
+}
+
+impl Effort {
+    fn epochs_min(self) -> usize {
+        match self {
+            Self::Whole => EPOCHS_MIN,
+            _ => EPOCHS_MIN / 2,
+        }
+    }
+}
+
 /// A classifier of these examples, its calibration still blank.
-fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClassifier {
+fn fit(data: &Data, which: &[usize], seed: u64, effort: Effort) -> IntentClassifier {
     let vectors = Vectorizer::fit(which.iter().map(|&i| data.features[i].as_slice()), 1);
     let dense = data.widths;
     let rows: Vec<(Sparse, usize, f32)> = which
@@ -166,18 +186,20 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
     let columns = vectors.columns();
     let how = Training {
         // Small sets need more turns; large ones see each example often enough.
-        epochs: (60_000 / rows.len().max(1)).clamp(epochs_min, 30),
+        epochs: (60_000 / rows.len().max(1)).clamp(effort.epochs_min(), 30),
         rate: 0.6,
         decay: 0.1,
         smoothing: 0.05,
         seed,
     };
-    let mut model = Linear::train(&rows, columns + dense.all(), data.classes.len(), how);
+    let model = Linear::train(&rows, columns + dense.all(), data.classes.len(), how);
     // The machines stand beside the regression because they err elsewhere; they want the vectors small.
     let mut narrower = vec![1.0; columns + dense.all()];
     narrower[columns..columns + dense.read].fill(NARROWER);
-    let machines = margins::train(&rows, &narrower, data.classes.len(), COST, seed);
-    model.add(&machines, MACHINES);
+    let machines = match effort {
+        Effort::Strangers => Linear::zero(narrower.len(), data.classes.len()),
+        _ => margins::train(&rows, &narrower, data.classes.len(), COST, seed),
+    };
     let own: Vec<(&Sparse, usize)> = rows
         .iter()
         .filter(|r| r.2 == 1.0)
@@ -188,7 +210,8 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
         classes: data.classes.clone(),
         none: data.none,
         vectors,
-        model,
+        model: Frozen::new(&model, 1.0),
+        machines: Frozen::new(&machines, MACHINES),
         nearest,
         calibration: [false, true].map(|read| calibration(&[], &[], read)),
         embedder: None,
@@ -198,6 +221,7 @@ fn fit(data: &Data, which: &[usize], seed: u64, epochs_min: usize) -> IntentClas
 
 struct HeldOut {
     facts: [f32; FACTS],
+    plain: [f32; FACTS],
     right: bool,
     nothing: bool,
     read: bool,
@@ -209,9 +233,9 @@ fn calibration(rows: &[HeldOut], strange: &[HeldOut], read: bool) -> Calibration
         rows.iter().filter(move |r| r.read == read)
     }
     let right: Vec<_> = of(rows, read).map(|r| (r.facts, r.right, 1.0)).collect();
-    let mut nothing: Vec<_> = of(rows, read).map(|r| (r.facts, r.nothing, 1.0)).collect();
+    let mut nothing: Vec<_> = of(rows, read).map(|r| (r.plain, r.nothing, 1.0)).collect();
     let counts = STRANGE_SHARE * nothing.len() as f32 / of(strange, read).count().max(1) as f32;
-    nothing.extend(of(strange, read).map(|r| (r.facts, true, counts)));
+    nothing.extend(of(strange, read).map(|r| (r.plain, true, counts)));
     Calibration {
         right: Platt::fit(&right),
         nothing: Platt::fit(&nothing),
@@ -234,15 +258,16 @@ fn held_out(data: &Data, seed: u64) -> Vec<HeldOut> {
         let others: Vec<usize> = (0..folds.len())
             .filter(|&i| folds[i] != fold || data.weak[i])
             .collect();
-        let model = fit(data, &others, seed, EPOCHS_MIN / 2);
+        let model = fit(data, &others, seed, Effort::HeldOut);
         (0..folds.len())
             .filter(|&i| folds[i] == fold && !data.weak[i])
             .map(|i| {
-                let (best, facts) = facts_of(&model, data, i);
+                let view = model.view(&data.see(&model.vectors, i));
                 let label = data.labels[i];
                 HeldOut {
-                    facts,
-                    right: best == label,
+                    facts: view.facts,
+                    plain: view.plain,
+                    right: view.best == label,
                     nothing: Some(label) == data.none,
                     read: data.read(i),
                 }
@@ -273,14 +298,18 @@ fn strangers(data: &Data, seed: u64) -> Vec<HeldOut> {
         let others: Vec<usize> = (0..data.labels.len())
             .filter(|&i| !left_out(i, group))
             .collect();
-        let model = fit(data, &others, seed, EPOCHS_MIN / 2);
+        let model = fit(data, &others, seed, Effort::Strangers);
         (0..data.labels.len())
             .filter(|&i| left_out(i, group) && !data.weak[i])
-            .map(|i| HeldOut {
-                facts: facts_of(&model, data, i).1,
-                right: false,
-                nothing: true,
-                read: data.read(i),
+            .map(|i| {
+                let view = model.view(&data.see(&model.vectors, i));
+                HeldOut {
+                    facts: view.facts,
+                    plain: view.plain,
+                    right: false,
+                    nothing: true,
+                    read: data.read(i),
+                }
             })
             .collect::<Vec<_>>()
     };
@@ -293,12 +322,4 @@ fn strangers(data: &Data, seed: u64) -> Vec<HeldOut> {
             .flat_map(|t| t.join().unwrap_or_default())
             .collect()
     })
-}
-
-/// The best class of an example and its facts.
-fn facts_of(model: &IntentClassifier, data: &Data, i: usize) -> (usize, [f32; FACTS]) {
-    let seen = data.see(&model.vectors, i);
-    let mut p = model.model.scores(&seen.x);
-    softmax(&mut p);
-    model.facts(&p, &seen)
 }
