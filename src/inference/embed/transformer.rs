@@ -1,7 +1,7 @@
 //! A small BERT encoder's forward pass on one thread, with weights of one byte.
 //!
-//! Why not candle: of a sentence of 14 tokens its pass takes 16 ms and this one 5, and a caller's
-//! words are classified while they speak (ten milliseconds at most, QUALITY). Weights stay bytes in
+//! Why not candle: classifying one of BANKING77's questions takes at most 83 ms with it in 99 of 100 cases,
+//! 18 with this, and a caller waits for it (ten milliseconds at most, QUALITY). Weights stay bytes in
 //! memory, since reading them is what short sentences wait for; sixteen columns at a time are
 //! widened to floats and used for every token. Compiled once for each level of the processor
 //! ([`pulp`]). Arithmetic of Devlin et al. 2019 (post-norm), GELU by its error function.
