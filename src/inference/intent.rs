@@ -174,9 +174,10 @@ impl IntentClassifier {
             .filter(|(i, _)| *i != best && Some(*i) != self.none)
             .map(|(_, v)| v)
             .sum();
-        // A class can be right only as far as it is any class at all.
         let none = nothing.clamp(1e-4, 1.0 - 1e-4);
-        let right = right.min(1.0 - none);
+        // Where they were fitted apart they may exceed one together.
+        let both = (none + right).max(1.0);
+        let (none, right) = (none / both, right / both);
         let rest = 1.0 - none - right;
         let to_score = |v: f32| (v * 1000.0).round().clamp(0.0, 1000.0) as u16;
         let mut out: Vec<IntentScore> = (0..p.len())
